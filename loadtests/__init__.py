@@ -1,0 +1,1 @@
+"""Load tests: users, shapes, and the side-by-side bench."""

@@ -1,0 +1,1 @@
+"""Side-by-side bench: the sidecar beside its peers in one run."""

@@ -1,0 +1,1 @@
+"""Origins: the upstreams that load tests stand proxies in front of."""

@@ -1,0 +1,59 @@
+"""Tools: builds the small C and Go programs that the load tests need."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BUILD = HERE / "build"
+VENV_BIN = HERE.parent / ".venv" / "bin"
+
+C_SOURCES = {
+    "origin": HERE / "origin" / "origin.c",
+    "openloop": HERE / "compare" / "openloop.c",
+}
+GO_SOURCES = {
+    "goproxy": HERE / "compare" / "goproxy",
+    "idleapp": HERE / "endure" / "idleapp",
+    "racers": HERE / "endure" / "racers",
+    "slowapp": HERE / "endure" / "slowapp",
+    "quitters": HERE / "endure" / "quitters",
+}
+
+
+class ToolError(Exception):
+    """A program that the load tests need is missing or does not build."""
+
+
+def program(name: str) -> str:
+    """Path of an installed program.
+
+    Raises  ToolError when it is not on PATH, naming it.
+    """
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/go/bin")
+    if found is None:
+        raise ToolError(f"{name} is not installed; `make bench` installs what is needed, or install it by hand")
+    return found
+
+
+def tool(name: str) -> Path:
+    """Path of one of our own tools, built when its source is newer than it is.
+
+    Raises  ToolError with the compiler's words when it does not build.
+    """
+    built = BUILD / name
+    sources = [C_SOURCES[name]] if name in C_SOURCES else sorted(GO_SOURCES[name].iterdir())
+    if built.exists() and all(source.stat().st_mtime <= built.stat().st_mtime for source in sources):
+        return built
+    BUILD.mkdir(exist_ok=True)
+    if name in C_SOURCES:
+        command = [program("gcc"), "-O2", "-Wall", "-Wextra", "-o", str(built), str(sources[0])]
+        done = subprocess.run(command, capture_output=True, text=True)
+    else:
+        command = [program("go"), "build", "-o", str(built), "."]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=GO_SOURCES[name])
+    if done.returncode:
+        raise ToolError(f"{name} does not build: {done.stderr.strip()}")
+    return built
