@@ -12,12 +12,14 @@ LIVE_NAMES = ("arena", "block", "transport", "conn", "stream", "exchange", "tick
 
 def fault_names():
     """The names of all faults in the order of their numbers, lower case; the first is "none"."""
-    return tuple(fault_table[i].name.decode().lower() for i in range(FAULT_COUNT))
+    cdef int i
+    return tuple([fault_table[i].name.decode().lower() for i in range(<int>FAULT_COUNT)])
 
 
 def fault_rows():
     """All rows: (name, blame, status, gateway status, close, RFC 9209 type, detail)."""
-    return tuple(
+    cdef int i
+    return tuple([
         (
             fault_table[i].name.decode().lower(),
             BLAMES[fault_table[i].blame],
@@ -27,13 +29,13 @@ def fault_rows():
             fault_table[i].type.decode(),
             fault_table[i].detail.decode(),
         )
-        for i in range(FAULT_COUNT)
-    )
+        for i in range(<int>FAULT_COUNT)
+    ])
 
 
 def live_objects():
     """Objects alive by kind; all zero in a release build, where nothing counts."""
-    return {LIVE_NAMES[kind]: LIVE_COUNT(kind) for kind in range(LIVE_KINDS)}
+    return {LIVE_NAMES[kind]: LIVE_COUNT(kind) for kind in range(<int>LIVE_KINDS)}
 
 
 def is_debug():

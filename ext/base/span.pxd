@@ -72,7 +72,7 @@ cdef inline int64_t span_number(span s) noexcept nogil:
     for i in range(s.len):
         if s.at[i] < b'0' or s.at[i] > b'9':
             return -1
-        n = n * 10 + (s.at[i] - b'0')
+        n = n * 10 + <int64_t>(s.at[i] - c'0')
     return n
 
 
