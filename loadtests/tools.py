@@ -13,6 +13,7 @@ VENV_BIN = HERE.parent / ".venv" / "bin"
 C_SOURCES = {
     "origin": HERE / "origin" / "origin.c",
     "openloop": HERE / "compare" / "openloop.c",
+    "floor": HERE / "compare" / "floor.c",
 }
 GO_SOURCES = {
     "goproxy": HERE / "compare" / "goproxy",

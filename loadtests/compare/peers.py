@@ -20,10 +20,17 @@ UNLIMITED = 100_000
 class Setup:
     """What a case asks of the proxy: protocols on both sides, a limit or none."""
 
-    __slots__ = ("down", "limit", "master", "traces", "up")
+    __slots__ = ("down", "limit", "master", "small", "traces", "up")
 
     def __init__(
-        self, down: str = "h1", up: str = "h1", limit: int = 0, *, master: bool = True, traces: tuple[str, str] | None = None
+        self,
+        down: str = "h1",
+        up: str = "h1",
+        limit: int = 0,
+        *,
+        small: bool = True,
+        master: bool = True,
+        traces: tuple[str, str] | None = None,
     ) -> None:
         self.down = down
         """Protocol of the callers: h1, h2c or tls."""
@@ -31,6 +38,8 @@ class Setup:
         """Protocol towards the origin: h1 or h2c."""
         self.limit = limit
         """Requests that may run at once; 0: as many as come."""
+        self.small = small
+        """Whether messages fit in one buffer; the empty proxy can do no more."""
         self.master = master
         """Whether nginx forks its worker; a process under callgrind does not."""
         self.traces = traces
@@ -174,6 +183,21 @@ class GoProxy(Peer):
         return subprocess.run([program("go"), "version"], capture_output=True, text=True).stdout.strip()
 
 
+class Floor(Peer):
+    """Not a proxy that anybody would run: what the kernel alone costs."""
+
+    name = "floor"
+
+    def supports(self, setup: Setup) -> bool:
+        return setup.small and setup.down == setup.up == "h1" and not setup.limit
+
+    def command(self, setup: Setup, place: Place) -> list[str]:
+        return [str(tool("floor")), place.address, str(place.port), str(place.origin_port)]
+
+    def version(self) -> str:
+        return "empty epoll proxy"
+
+
 class Penstock(Peer):
     name = "penstock"
 
@@ -211,7 +235,7 @@ def _envoy() -> Path | None:
     return found[0] if found else None
 
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy())}
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy(), Floor())}
 
 
 class Running:
