@@ -61,7 +61,8 @@ class Process:
         cpu: int | None = None,
     ) -> None:
         self.argv = list(argv)
-        self._log = tempfile.TemporaryFile()
+        # closed by stop(), which outlives this function
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
         self.started = time.monotonic()
         self._popen = subprocess.Popen(

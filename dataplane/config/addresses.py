@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataplane.contract.values import quoted
 
-from .schema import Trust
+from .schema import ALL_ADDRESSES, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 MAPPED = b"\0" * 10 + b"\xff\xff"
 """What stands before an IPv4 address inside an IPv6 one (RFC 4291 2.5.5.2)."""
-
-ALL = "::"
 
 
 def packed(text: str) -> bytes | None:
@@ -29,10 +27,10 @@ def packed(text: str) -> bytes | None:
 def read_bind_address(where: str, text: str, findings: Findings) -> str:
     """An IP literal without brackets."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    if bare == ALL or packed(bare) is not None:
+    if packed(bare) is not None:
         return bare
     findings.wrong(where, f"{quoted(text)} is not an IP address; use one such as 10.0.0.7 or [::]")
-    return ALL
+    return ALL_ADDRESSES
 
 
 def read_trusted(where: str, text: str, findings: Findings) -> tuple[Trust, ...]:
@@ -50,7 +48,7 @@ def read_trusted(where: str, text: str, findings: Findings) -> tuple[Trust, ...]
         if not slash:
             size = str(width)
         if not (size.isascii() and size.isdigit() and len(size) <= 3 and int(size) <= width):
-            findings.wrong(where, f"{quoted(part)} has no prefix length; use 0 to {width} after the slash")
+            findings.wrong(where, f"{quoted(part)} has a prefix length that does not fit; use 0 to {width}")
             continue
         bits = int(size)
         if len(network) == 4:

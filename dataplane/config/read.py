@@ -6,12 +6,12 @@ from dataplane.contract import env as contract
 from dataplane.contract.ports import PROFILING_PORT, SERVING_PORT, SERVING_TLS_PORT, USER_PORT
 from dataplane.contract.values import quoted
 
-from .addresses import read_bind_address, read_trusted
 from .findings import Findings
 from .logging import read_logging
 from .observability import Observability, metrics_listener, read_observability
 from .probe import read_probes
 from .schema import (
+    ALL_ADDRESSES,
     DRAIN_MARGIN_MS,
     WAITING_PER_RUNNING,
     App,
@@ -24,6 +24,7 @@ from .schema import (
     Readiness,
     Settings,
     Timeouts,
+    Trust,
     UserMetrics,
 )
 
@@ -96,7 +97,7 @@ def read_queue_proxy(environ: Mapping[str, str], exists: Callable[[str], bool] =
         findings.odd(name, f"is not a setting and is ignored; did you mean {nearest}?")
     app = _app(env, findings)
     observability = read_observability(env, findings)
-    address = read_bind_address("PENSTOCK_BIND_ADDRESS", env.penstock_bind_address, findings)
+    address, trusted = _addresses(env, findings)
     certificates = _certificates(env, exists, findings)
     settings = Settings(
         identity=_identity(env, findings),
@@ -105,7 +106,7 @@ def read_queue_proxy(environ: Mapping[str, str], exists: Callable[[str], bool] =
         limit=_limit(env, findings),
         timeouts=_timeouts(env, findings),
         bounds=_bounds(env, findings),
-        trusted=read_trusted("PENSTOCK_TRUSTED_CIDRS", env.penstock_trusted_cidrs, findings),
+        trusted=trusted,
         strict=findings.one_of("PENSTOCK_STRICT", env.penstock_strict, ("enforce", "observe")) == "enforce",
         workers=findings.within("PENSTOCK_WORKERS", env.penstock_workers, 1, 64),
         certificates=certificates,
@@ -119,6 +120,16 @@ def read_queue_proxy(environ: Mapping[str, str], exists: Callable[[str], bool] =
     )
     findings.end()
     return settings
+
+
+def _addresses(env: SidecarEnv, findings: Findings) -> tuple[str, tuple[Trust, ...]]:
+    """Where to bind, and whom to believe. The defaults need no address parser."""
+    if env.penstock_bind_address == f"[{ALL_ADDRESSES}]" and not env.penstock_trusted_cidrs:
+        return ALL_ADDRESSES, ()
+    from .addresses import read_bind_address, read_trusted
+
+    address = read_bind_address("PENSTOCK_BIND_ADDRESS", env.penstock_bind_address, findings)
+    return address, read_trusted("PENSTOCK_TRUSTED_CIDRS", env.penstock_trusted_cidrs, findings)
 
 
 def _identity(env: SidecarEnv, findings: Findings) -> Identity:

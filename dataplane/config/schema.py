@@ -14,6 +14,9 @@ from dataplane.logs import LogFormat
 USER_HOST = "127.0.0.1"
 """The app is always reached over IPv4 loopback (1.2, USER_PORT)."""
 
+ALL_ADDRESSES = "::"
+"""Every interface, of both families (DP-023)."""
+
 WAITING_PER_RUNNING = 10
 """Places in the waiting room for each slot, so that the autoscaler has time to react (1.9)."""
 

@@ -1,12 +1,12 @@
 """Values: Go's types as a template sees them, in Python objects.
 
-    nil, no value        None
-    bool, int, float64   bool, int, float
-    int64, uint8         Int64, Uint8, so that %T and %d name them rightly
-    string               str, bytes that are no UTF-8 as surrogates
-    []string             list of str; the empty list stands for nil
-    map[string][]string  Map
-    struct and pointer   Struct; a nil pointer is NilPointer
+nil, no value        None
+bool, int, float64   bool, int, float
+int64, uint8         Int64, Uint8, so that %T and %d name them rightly
+string               str, bytes that are no UTF-8 as surrogates
+[]string             list of str; the empty list stands for nil
+map[string][]string  Map
+struct and pointer   Struct; a nil pointer is NilPointer
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ class Figure:
     def target(self) -> str:
         """The bound, for a reader."""
         sign = "≥" if self.how == "share" else "<" if self.strict else "≤"
-        beside = f" × {self.peer}" if self.how in ("ratio", "share") else f" more than {self.peer}" if self.peer else ""
+        beside = (
+            f" of {self.peer}" if self.how in ("ratio", "share") else f" more than {self.peer}" if self.peer else ""
+        )
         return f"{sign} {self.bound:.3g}{' ' + self.unit if self.unit else ''}{beside}"
 
 

@@ -20,7 +20,7 @@ UNLIMITED = 100_000
 class Setup:
     """What a case asks of the proxy: protocols on both sides, a limit or none."""
 
-    __slots__ = ("down", "limit", "master", "small", "traces", "up")
+    __slots__ = ("down", "limit", "master", "floor", "traces", "up")
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Setup:
         up: str = "h1",
         limit: int = 0,
         *,
-        small: bool = True,
+        floor: bool = False,
         master: bool = True,
         traces: tuple[str, str] | None = None,
     ) -> None:
@@ -38,8 +38,8 @@ class Setup:
         """Protocol towards the origin: h1 or h2c."""
         self.limit = limit
         """Requests that may run at once; 0: as many as come."""
-        self.small = small
-        """Whether messages fit in one buffer; the empty proxy can do no more."""
+        self.floor = floor
+        """Whether the empty proxy can carry it: small messages, kept connections."""
         self.master = master
         """Whether nginx forks its worker; a process under callgrind does not."""
         self.traces = traces
@@ -106,13 +106,9 @@ class Place:
     def make_certificate(self) -> None:
         """Writes tls.crt, tls.key and tls.pem: ECDSA P-256, self-signed."""
         key, cert = self.dir / "tls.key", self.dir / "tls.crt"
-        subprocess.run(
-            [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-            + ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-keyout", str(key), "-out", str(cert)],
-            check=True,
-            capture_output=True,
-        )
+        argv = [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        argv += ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
         (self.dir / "tls.pem").write_text(cert.read_text() + key.read_text())
 
 
@@ -189,7 +185,7 @@ class Floor(Peer):
     name = "floor"
 
     def supports(self, setup: Setup) -> bool:
-        return setup.small and setup.down == setup.up == "h1" and not setup.limit
+        return setup.floor
 
     def command(self, setup: Setup, place: Place) -> list[str]:
         return [str(tool("floor")), place.address, str(place.port), str(place.origin_port)]

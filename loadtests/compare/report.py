@@ -45,7 +45,7 @@ def metrics_table(bench: Bench, titles: dict[str, str]) -> Table:
 def _cell(bench: Bench, case: str, metric: str, name: str) -> str:
     seen = bench.spread(case, metric, name)
     if seen is None:
-        return "–"
+        return "-"
     if name == US:
         return number(seen.median)
     ratio = bench.paired(case, metric, name, lambda a, b: a / b if b > 0 else float("inf"))

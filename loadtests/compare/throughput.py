@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from loadtests.compare.bench import Bench
@@ -33,13 +34,15 @@ class Throughput:
 
     def run(self, bench: Bench) -> None:
         """All rounds, all peers in turns."""
-        with Origin(h2c=self.setup.up == "h2c", cpu=bench.load_cpu) as origin:
-            with bench.running(self.name, self.setup, origin.port) as running:
-                for proxy in running.values():
-                    self._warm_up(bench, proxy)
-                for number in range(bench.rounds):
-                    for peer in bench.in_turns(number, list(running)):
-                        bench.try_round(self.name, peer, lambda p=running[peer]: self._round(bench, p), METRICS)
+        with (
+            Origin(h2c=self.setup.up == "h2c", cpu=bench.load_cpu) as origin,
+            bench.running(self.name, self.setup, origin.port) as running,
+        ):
+            for proxy in running.values():
+                self._warm_up(bench, proxy)
+            for number in range(bench.rounds):
+                for peer in bench.in_turns(number, list(running)):
+                    bench.try_round(self.name, peer, partial(self._round, bench, running[peer]), METRICS)
 
     def _warm_up(self, bench: Bench, proxy: Running) -> None:
         try:
@@ -95,12 +98,12 @@ def over_h2c(path: str, connections: int, streams: int) -> Drive:
 
 
 CASES = [
-    Throughput("keepalive-1", "1 KiB, keep-alive, 1 connection", Setup(), over_h1("/", 1)),
-    Throughput("keepalive-64", "1 KiB, keep-alive, 64 connections", Setup(), over_h1("/", 64)),
-    Throughput("keepalive-1000", "1 KiB, keep-alive, 1,000 connections", Setup(), over_h1("/", 1000)),
+    Throughput("keepalive-1", "1 KiB, keep-alive, 1 connection", Setup(floor=True), over_h1("/", 1)),
+    Throughput("keepalive-64", "1 KiB, keep-alive, 64 connections", Setup(floor=True), over_h1("/", 64)),
+    Throughput("keepalive-1000", "1 KiB, keep-alive, 1,000 connections", Setup(floor=True), over_h1("/", 1000)),
     Throughput("new-connection", "1 KiB, a new connection each time", Setup(), over_h1("/", 64, close=True)),
-    Throughput("down-1m", "1 MiB down", Setup(small=False), over_h1("/1m", 8), "MiB"),
-    Throughput("up-1m", "1 MiB up", Setup(small=False), over_h1("/up", 8, script=CONF / "upload.lua"), "MiB"),
+    Throughput("down-1m", "1 MiB down", Setup(), over_h1("/1m", 8), "MiB"),
+    Throughput("up-1m", "1 MiB up", Setup(), over_h1("/up", 8, script=CONF / "upload.lua"), "MiB"),
     Throughput("chunked", "8 KiB chunked, both ways", Setup(), over_h1("/chunked", 64, script=CONF / "chunked.lua")),
     Throughput("h2c-h1", "h2c to HTTP/1.1, 64 streams on 4", Setup(down="h2c"), over_h2c("/", 4, 16)),
     Throughput("h1-h2c", "HTTP/1.1 to h2c, 64 connections", Setup(up="h2c"), over_h1("/1k", 64)),
