@@ -32,7 +32,7 @@ IOV_MAX = 512
 JSON_ESCAPES = {34: '\\"', 92: "\\\\", 10: "\\n", 13: "\\r", 9: "\\t"}
 JSON_ESCAPES |= {c: f"\\u{c:04x}" for c in (*range(32), 127, 0x2028, 0x2029) if c not in JSON_ESCAPES}
 # A byte that is no UTF-8 would make the whole line unreadable.
-JSON_ESCAPES |= {c: "\ufffd" for c in range(0xDC80, 0xDD00)}
+JSON_ESCAPES |= dict.fromkeys(range(56448, 56576), "�")
 
 
 class Record:

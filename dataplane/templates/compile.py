@@ -248,7 +248,7 @@ class _Compiler:
             self.check(names, pos)
         *path, last = names
         if len(operands) == 1 and final is None:
-            return _reader(base, path + [last])
+            return _reader(base, [*path, last])
         receiver = _reader(base, path)
         args = [self.argument(n, root) for n in operands[1:]]
 
@@ -297,7 +297,7 @@ class _Compiler:
         if name in functions.LAZY:
             return _lazy(args, name == "or")
         function, fewest, most = functions.TABLE[name]
-        if len(args) < fewest or most >= 0 and len(args) > most:
+        if len(args) < fewest or (most >= 0 and len(args) > most):
             return _failing(f"wrong number of args for {name}: got {len(args)}")
         if name == "printf" and operands and operands[0][0] == "string":
             return self.formatted(operands[0][1], pos, args[1:])
@@ -376,7 +376,7 @@ def _pairs(value: object, two: bool) -> list:
         return list(enumerate(value))
     if isinstance(value, Map):
         return sorted(value.items.items(), key=lambda pair: pair[0].encode("utf-8", "surrogateescape"))
-    if value is None or isinstance(value, NilPointer) and not two:
+    if value is None or (isinstance(value, NilPointer) and not two):
         return []
     if isinstance(value, int) and not isinstance(value, bool):
         if two:

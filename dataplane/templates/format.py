@@ -12,6 +12,7 @@ from dataplane.templates.errors import ExecError
 from dataplane.templates.values import Map, NilPointer, Struct, raw, string, type_name
 
 FLAGS = "#0+- "
+NAMED = "n"
 ESCAPES = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 34: '\\"', 92: "\\\\"}
 REPLACEMENT = "\ufffd"
 
@@ -65,9 +66,11 @@ def parse(pattern: str) -> list:
         verb = pattern[pos : pos + 1]
         if verb in ("*", "["):
             raise ExecError(f"{verb!r} in a format of printf is not supported")
-        if verb == "p" or verb == "v" and "#" in flags:
+        if verb == "p" or (verb == "v" and "#" in flags):
             raise ExecError(f"%{flags}{verb} in a format of printf is not supported")
         pos += 1
+        # With %v a plus asks for field names, not for a sign.
+        flags = flags.replace("+", NAMED) if verb == "v" else flags
         parts.append("%" if verb == "%" else Spec(flags, width, precision, verb))
 
 
@@ -141,6 +144,8 @@ def _composite(spec: Spec, value: object) -> str:
         pairs = [f"{show(spec, k)}:{show(spec, value.items[k])}" for k in sorted(value.items, key=raw)]
         return "map[" + " ".join(pairs) + "]"
     if isinstance(value, NilPointer):
+        if spec.verb in "bodxX":
+            raise ExecError(f"%{spec.verb} of a pointer in a format of printf is not supported")
         return pad(spec, "<nil>") if spec.verb == "v" else f"%!{spec.verb}({value.type_name}=<nil>)"
     if isinstance(value, Struct):
         text = value.text()
@@ -157,9 +162,8 @@ def show_struct(spec: Spec, value: Struct) -> str:
     """
     if value.PRINTS is None:
         raise ExecError(f"printing the whole of {value.TYPE} is not supported; name the field")
-    named = "+" in spec.flags and spec.verb == "v"
-    inner = Spec(spec.flags.replace("+", ""), spec.width, spec.precision, "v") if named else spec
-    fields = [(f"{n}:" if named else "") + show(inner, value.FIELDS[n](value)) for n in value.PRINTS]
+    named = NAMED in spec.flags
+    fields = [(f"{n}:" if named else "") + show(spec, value.FIELDS[n](value)) for n in value.PRINTS]
     return "{" + " ".join(fields) + "}"
 
 
@@ -248,7 +252,7 @@ def _integer(spec: Spec, value: int) -> str:
         return _bad(spec, value)
     if spec.precision == 0 and value == 0:
         return " " * (spec.width or 0)
-    sign = "-" if value < 0 else "+" if "+" in spec.flags and verb != "v" else " " if " " in spec.flags else ""
+    sign = "-" if value < 0 else "+" if "+" in spec.flags else " " if " " in spec.flags else ""
     digits = format(abs(value), base)
     least = spec.precision
     if least is None and "0" in spec.flags and "-" not in spec.flags and spec.width:
@@ -281,7 +285,7 @@ def _float(spec: Spec, value: float) -> str:
     if verb == "G":
         text = text.upper()
     negative = str(value).startswith("-")
-    sign = "-" if negative else "+" if "+" in spec.flags and verb != "v" else " " if " " in spec.flags else ""
+    sign = "-" if negative else "+" if "+" in spec.flags else " " if " " in spec.flags else ""
     if sign and "0" in spec.flags and "-" not in spec.flags and spec.width:
         text = text.rjust(spec.width - len(sign), "0")
     return pad(spec, sign + text)

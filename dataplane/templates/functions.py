@@ -191,10 +191,7 @@ def _shape(value: object) -> str:
 def eq(left: object, *others: object) -> bool:
     if not others:
         raise ExecError("missing argument for comparison")
-    for other in others:
-        if _same(left, other):
-            return True
-    return False
+    return any(_same(left, other) for other in others)
 
 
 def ne(left: object, right: object) -> bool:

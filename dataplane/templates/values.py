@@ -9,6 +9,9 @@ map[string][]string  Map
 struct and pointer   Struct; a nil pointer is NilPointer
 """
 
+# The tables of a class are never written; ClassVar would cost an import of typing.
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
 from dataplane.templates.errors import ExecError

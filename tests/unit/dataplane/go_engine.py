@@ -52,7 +52,8 @@ class GoEngine:
                 "PodIP": REVISION.pod_ip,
             },
         }
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(json.dumps(question).encode() + b"\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
@@ -63,7 +64,8 @@ class GoEngine:
         return "ok", base64.b64decode(answer["Output"] or "")
 
     def close(self) -> None:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.close()
         self.process.wait(timeout=10)
         self.process.stdout.close()
