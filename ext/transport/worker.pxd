@@ -15,7 +15,7 @@ turn's end: a caller further up the stack may look at a flag of it once more.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from ext.base.chain cimport block_pool
-from ext.base.links cimport links, links_append
+from ext.base.links cimport links, links_append, links_init, links_remove
 from ext.base.slab cimport slab
 from ext.loop.mailbox cimport mailbox
 from ext.loop.poller cimport poller
@@ -46,9 +46,10 @@ cdef struct corpse:
     links link                   # inline: first, so that a link is its corpse
     void (*bury)(corpse* c) noexcept nogil   # frees what embeds it
 
-cdef struct dirty:
-    links link                   # inline: first, so that a link is its dirty
-    void (*flush)(dirty* d) noexcept nogil   # hands what waits to the kernel
+cdef struct errand:
+    links link                   # inline: first, so that a link is its errand
+    void (*run)(errand* e) noexcept nogil
+    void* owner                  # borrows: whoever embeds this errand
 
 cdef struct worker:
     int id                       # from 0
@@ -61,7 +62,8 @@ cdef struct worker:
     slab transports              # inline
     block_pool blocks            # inline
     char* scratch                # owns: SCRATCH_BYTES that were read last; whoever wants to keep them copies them
-    links dirties                # inline: flushed at the end of the turn
+    links errands                # inline: run at the end of the turn: what was written is handed to the kernel
+    links agains                 # inline: read on in the next turn, so that one fast sender does not starve the rest
     links grave                  # inline: buried at the end of the turn
     shard* stats                 # borrows: of the engine; written here only
     const limits* bounds         # borrows: of the engine
@@ -73,7 +75,26 @@ cdef struct worker:
 
 
 cdef void worker_bury(worker* w) noexcept nogil
-cdef void worker_flush(worker* w) noexcept nogil
+cdef void worker_run_errands(worker* w) noexcept nogil
+cdef void worker_run_agains(worker* w) noexcept nogil
+
+
+cdef inline void errand_init(errand* e, void (*run)(errand*) noexcept nogil, void* owner) noexcept nogil:
+    links_init(&e.link)
+    e.run = run
+    e.owner = owner
+
+
+cdef inline void worker_soon(worker* w, errand* e) noexcept nogil:
+    """At the end of this turn; once, however often it is asked."""
+    links_remove(&e.link)
+    links_append(&w.errands, &e.link)
+
+
+cdef inline void worker_next(worker* w, errand* e) noexcept nogil:
+    """In the next turn, which comes without sleeping."""
+    links_remove(&e.link)
+    links_append(&w.agains, &e.link)
 
 
 cdef inline void worker_inter(worker* w, corpse* c) noexcept nogil:

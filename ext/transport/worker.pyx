@@ -4,16 +4,28 @@
 Floor      transport: may cimport ext.base, ext.stats, ext.loop.
 """
 
-from ext.base.links cimport links, links_empty, links_remove
+from ext.base.links cimport links, links_empty, links_init, links_move_all, links_remove
 
 
-cdef void worker_flush(worker* w) noexcept nogil:
-    """Hands over what this turn has written."""
+cdef void run_all(links* ring) noexcept nogil:
     cdef links* l
-    while not links_empty(&w.dirties):
-        l = w.dirties.next
+    while not links_empty(ring):
+        l = ring.next
         links_remove(l)
-        (<dirty*>l).flush(<dirty*>l)
+        (<errand*>l).run(<errand*>l)
+
+
+cdef void worker_run_errands(worker* w) noexcept nogil:
+    """An errand may ask for another, which runs as well."""
+    run_all(&w.errands)
+
+
+cdef void worker_run_agains(worker* w) noexcept nogil:
+    """What the last turn left; what asks again now waits for the next turn."""
+    cdef links now
+    links_init(&now)
+    links_move_all(&w.agains, &now)
+    run_all(&now)
 
 
 cdef void worker_bury(worker* w) noexcept nogil:
