@@ -24,7 +24,7 @@ def go_int(text: str) -> int:
     if len(digits) > 1 and digits[0] == "0" and (digits[1].isdigit() or digits[1] == "_"):
         digits = "0o" + digits[1:]
     try:
-        number = int(digits, 0) if digits[:1] not in ("+", "-") else None
+        number = int(digits, 0) if digits[:1].isdigit() else None
     except ValueError:
         number = None
     if number is None:

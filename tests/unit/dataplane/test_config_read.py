@@ -75,6 +75,20 @@ def test_the_tls_port_is_judged_only_when_tls_is_on():
     ]
 
 
+def test_a_port_that_two_would_bind_is_named():
+    assert problems(QUEUE_SERVING_PORT="9090") == ['QUEUE_SERVING_PORT: "9090" is the autoscaler\'s port; use another']
+    assert problems(certs=True, QUEUE_SERVING_TLS_PORT="8012") == [
+        'QUEUE_SERVING_TLS_PORT: "8012" is QUEUE_SERVING_PORT; use another'
+    ]
+
+
+def test_an_app_on_the_sidecar_s_own_port_is_named_unless_their_addresses_differ():
+    assert problems(USER_PORT="8012") == [
+        'USER_PORT: "8012" is a port of the sidecar itself, QUEUE_SERVING_PORT; use the port of the app'
+    ]
+    assert settings(USER_PORT="8012", PENSTOCK_BIND_ADDRESS="127.0.0.9").app.port == 8012
+
+
 @pytest.mark.parametrize(("text", "limit"), [("10", (10, 100)), ("0", (0, 0)), ("-3", (0, 0)), ("1", (1, 10))])
 def test_ten_may_wait_for_each_that_runs(text, limit):
     said = settings(CONTAINER_CONCURRENCY=text).limit

@@ -31,7 +31,8 @@ def test_a_whole_number_is_read_in_base_0(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " 1", "1 ", "1\n", "08", "0x", "1.0", "1e3", "--1", "+-1", "_1", "1__0", "٣", "9223372036854775808"]
+    "text",
+    ["", " 1", "1 ", "1\n", "08", "0x", "1.0", "1e3", "--1", "+-1", "+ 1", "_1", "1__0", "٣", "9223372036854775808"],
 )
 def test_what_go_would_refuse_is_refused(text):
     with pytest.raises(ValueError, match="not a whole number"):
