@@ -96,9 +96,9 @@ class HttpSender:
 
 
 def _status_line(conn: socket.socket, deadline: float) -> list[bytes]:
-    """The words of an answer's first line; the rest is read away so that the peer sees no reset."""
+    """The words of an answer's first line; empty when no whole head came."""
     data = b""
-    while len(data) < ANSWER_BYTES_MAX:
+    while b"\r\n\r\n" not in data and len(data) < ANSWER_BYTES_MAX:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("no answer in time")

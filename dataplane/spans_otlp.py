@@ -50,4 +50,4 @@ class Encoder:
                 if span.fault:
                     out.status.code = trace_pb2.Status.STATUS_CODE_ERROR
                     out.status.message = span.fault
-        return request.SerializeToString()
+        return bytes(request.SerializeToString())

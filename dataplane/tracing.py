@@ -8,6 +8,8 @@ Source: spec 1.18, DP-150; W3C Trace Context; W18.
 
 from __future__ import annotations
 
+from dataplane.metrics.fold import METHODS, OTHER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 ALWAYS = (1 << 64) - 1
 ROOT, PARENT = "root", "parent"
-METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"))
 NO_SPAN = bytes(8)
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3
@@ -156,7 +157,7 @@ class Span:
         parent_id: bytes,
         start_ns: int,
         end_ns: int,
-        attributes: list,
+        attributes: list[tuple[str, str | int]],
         fault: str,
     ) -> None:
         self.name = name
@@ -206,7 +207,7 @@ def spans(trace: Trace, app_port: int, new_id: Callable[[int], bytes]) -> list[S
 def _method(trace: Trace) -> list[tuple[str, str | int]]:
     if trace.method in METHODS:
         return [("http.request.method", trace.method)]
-    return [("http.request.method", "_OTHER"), ("http.request.method_original", trace.method)]
+    return [("http.request.method", OTHER), ("http.request.method_original", trace.method)]
 
 
 def _server(trace: Trace) -> list[tuple[str, str | int]]:

@@ -20,6 +20,7 @@ from dataplane.otlp_values import put_attributes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 
@@ -46,7 +47,7 @@ class Encoder:
         self._fold = Fold(values_max)
         self._start_ns = time.time_ns() if start_ns is None else start_ns
 
-    def encode(self, snapshot: object, now_ns: int) -> bytes:
+    def encode(self, snapshot: Any, now_ns: int) -> bytes:
         """One message for one snapshot (see dataplane.metrics.catalog), taken at `now_ns`."""
         request = ExportMetricsServiceRequest()
         entry = request.resource_metrics.add()
@@ -56,13 +57,13 @@ class Encoder:
         scope.scope.version = self._version
         self._requests(scope, snapshot, now_ns)
         for family in catalog.OWN:
-            value = snapshot.counters.get(family.field)  # type: ignore[attr-defined]
+            value = snapshot.counters.get(family.field)
             if value is not None:
                 rows = value.items() if family.label else [("", value)]
                 self._numbers(scope, family, rows, now_ns)
-        return request.SerializeToString()
+        return bytes(request.SerializeToString())
 
-    def _requests(self, scope: ScopeMetrics, snapshot, now_ns: int) -> None:
+    def _requests(self, scope: ScopeMetrics, snapshot: Any, now_ns: int) -> None:
         if snapshot.pending is not None:
             self._numbers(scope, catalog.QUEUE_DEPTH, [("", snapshot.pending)], now_ns)
         invocation = [([("http.response.status_code", s)], (h,)) for s, h in snapshot.invocation.items()]
@@ -74,11 +75,11 @@ class Encoder:
         self._histograms(scope, catalog.CLIENT, client, now_ns)
 
     def _metric(self, scope: ScopeMetrics, family: catalog.Family) -> Metric:
-        metric = scope.metrics.add()
+        metric: Metric = scope.metrics.add()
         metric.name, metric.unit, metric.description = family.otel, family.unit, family.help
         return metric
 
-    def _histograms(self, scope: ScopeMetrics, families: tuple, rows: list, now_ns: int) -> None:
+    def _histograms(self, scope: ScopeMetrics, families: tuple[Any, ...], rows: list[Any], now_ns: int) -> None:
         for family in families if rows else ():
             histogram = self._metric(scope, family).histogram
             histogram.aggregation_temporality = CUMULATIVE
@@ -91,7 +92,7 @@ class Encoder:
                 point.bucket_counts.extend(counts)
                 point.sum, point.count = total, count
 
-    def _numbers(self, scope: ScopeMetrics, family: catalog.Family, rows: Iterable, now_ns: int) -> None:
+    def _numbers(self, scope: ScopeMetrics, family: catalog.Family, rows: Iterable[Any], now_ns: int) -> None:
         metric = self._metric(scope, family)
         into = metric.gauge
         if family.kind == "counter":

@@ -216,3 +216,20 @@ def test_rendering_imports_nothing_that_a_bare_sidecar_does_without():
     root = str(__file__).rpartition("/tests/")[0]
     found = subprocess.run([sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+def test_old_names_carry_the_pod_that_the_autoscaler_knows():
+    identity = SimpleNamespace(
+        namespace="ns",
+        service="",
+        configuration="c",
+        revision="r",
+        pod="serving",
+        telemetry_pod="host",
+        telemetry_service="c",
+    )
+    resource = catalog.Resource.of(identity, "1.2.3")
+    page = Prometheus(resource, "1.2.3", 8080, "both").render(snapshot()).decode()
+    assert samples(page, "revision_request_count")[0].labels["pod_name"] == "serving"
+    assert samples(page, "target_info")[0].labels["k8s_pod_name"] == "host"
+    assert "kn_service_name" not in samples(page, "target_info")[0].labels
