@@ -211,7 +211,7 @@ def _method(trace: Trace) -> list[tuple[str, str | int]]:
 
 
 def _server(trace: Trace) -> list[tuple[str, str | int]]:
-    path, _, query = trace.target.partition("?")
+    path = trace.target.partition("?")[0]
     address, _, port = trace.remote_addr.rpartition(":")
     pairs: list[tuple[str, str | int]] = [
         *_method(trace),
@@ -224,8 +224,6 @@ def _server(trace: Trace) -> list[tuple[str, str | int]]:
         ("url.path", path),
         ("url.scheme", trace.scheme),
     ]
-    if query:
-        pairs.append(("url.query", query))
     if trace.port:
         pairs.append(("server.port", int(trace.port)))
     if address and port.isdigit():

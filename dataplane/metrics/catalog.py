@@ -32,6 +32,7 @@ OLD_MS = (5, 10, 20, 40, 60, 80, 100, 150, 200, 250, 300, 350, 400, 450, 500, 60
 """The latency buckets that the sidecar had while its metrics went by the old names."""
 
 SCOPE = "penstock"
+HTTP_PORT = 80
 
 
 class Family:
@@ -219,15 +220,15 @@ def client_attributes(key: tuple[Any, ...], app_port: int) -> list[tuple[str, st
         pairs.append(("http.response.status_code", outcome))
     else:
         pairs.insert(0, ("error.type", outcome))
-    return [
-        *pairs,
+    pairs += [
         ("kn.route.tag", tag),
         ("network.protocol.name", "http"),
         ("network.protocol.version", version),
         ("server.address", "127.0.0.1"),
-        ("server.port", app_port),
-        ("url.scheme", "http"),
     ]
+    if app_port != HTTP_PORT:
+        pairs.append(("server.port", app_port))
+    return [*pairs, ("url.scheme", "http")]
 
 
 class Resource:

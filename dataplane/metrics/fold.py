@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 OTHER = "_OTHER"
-METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"))
+METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -42,7 +42,7 @@ class Fold:
         out: dict[Any, Any] = {}
         for (method, scheme, host, port, version, status, tag), parts in series.items():
             key = (
-                method if method in METHODS else OTHER,
+                _method(method),
                 scheme,
                 self._value(self._hosts, host),
                 None if port == DEFAULT_PORTS.get(scheme) else port,
@@ -57,7 +57,7 @@ class Fold:
         """`client` of a snapshot the same way."""
         out: dict[Any, Any] = {}
         for (method, outcome, version, tag), parts in series.items():
-            key = (method if method in METHODS else OTHER, outcome, version, self._value(self._tags, tag))
+            key = (_method(method), outcome, version, self._value(self._tags, tag))
             out[key] = parts if key not in out else tuple(map(added, out[key], parts))
         return out
 
@@ -68,6 +68,14 @@ class Fold:
             key = (status, self._value(self._tags, tag))
             out[key] = histogram if key not in out else added(out[key], histogram)
         return out
+
+
+def _method(method: str) -> str:
+    """The label of a method; upstream takes one in lower case for the one in capitals."""
+    if method in METHODS:
+        return method
+    upper = method.upper()
+    return upper if upper in METHODS else OTHER
 
 
 def added(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -153,6 +153,12 @@ def test_hosts_and_methods_of_callers_are_bounded():
     assert [s.value for s in found if s.labels["server_address"] == OTHER] == [50]
 
 
+def test_series_that_fall_together_are_added():
+    page = text(series={key(method=m, port=p): server_parts(0.003) for m, p in (("get", "80"), ("GET", None))})
+    (count,) = samples(page, "http_server_request_duration_seconds_count")
+    assert (count.labels["http_request_method"], count.value) == ("GET", 2)
+
+
 def test_any_text_in_a_label_survives_the_parser():
     odd = 'a"b\\c\nd%s{}\udcff ä'
     (count,) = samples(text(series={key(host=odd): server_parts(1)}), "http_server_request_duration_seconds_count")
