@@ -66,10 +66,10 @@ def choose_peers(words: str) -> list[Peer]:
 
 
 def quick_choice() -> dict[str, set[str]]:
-    """By case: us, nginx, and the peers that a figure names. Cases that are quick anyway keep all peers."""
+    """By case: us, nginx, and the peers that a figure names. Cases that are short anyway keep all peers."""
     chosen: dict[str, set[str]] = {
         case.name: {US, "nginx", DIRECT, *(figure.peer for figure in FIGURES if figure.case == case.name)}
-        for case in (*throughput.CASES, *latency.CASES)
+        for case in (*throughput.CASES, *latency.CASES, footprint.Memory())
     }
     chosen["keepalive-64"].update(PEERS)
     chosen["limiter"].add("haproxy")
