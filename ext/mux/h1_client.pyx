@@ -533,7 +533,9 @@ cdef void stream_release(stream* s) noexcept nogil:
     """The answer is complete; the connection serves again if both messages ended and both sides allow it."""
     cdef h1_client* c = client_of(s)
     c.s.owner = NULL
-    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len:
+    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len or (
+        c.wire.t.peer_closed or c.wire.t.broken
+    ):
         if c.state == CLIENT_RAW:
             wire_flush(&c.wire)
         client_end(c)
@@ -544,8 +546,6 @@ cdef void stream_release(stream* s) noexcept nogil:
     c.c.idle_since_ns = c.c.home.now_ns
     if c.c.on_change is not NULL:
         c.c.on_change(&c.c)
-    if c.state == CLIENT_IDLE and (c.wire.t.peer_closed or c.wire.t.broken):
-        h1_client_run(c)
 
 
 cdef stream_ops STREAM

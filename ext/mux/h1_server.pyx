@@ -52,7 +52,7 @@ from ext.mux.h1_wire cimport (
     wire_view,
 )
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, counter_add
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
@@ -171,7 +171,7 @@ cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+        counter_add(&c.home.stats.bounds_hit[BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME], 1)
     h1_server_close(c, False)
 
 
@@ -314,6 +314,7 @@ cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, s
     c.request_done = is_last
     mux_of(c.home).on_stream(c.home, &c.s)
     if c.s.owner is NULL:
+        arena_free(c.s.mem)
         h1_server_close(c, True)
     elif result < 0:
         c.s.events.on_fault(c.s.owner, -result)
