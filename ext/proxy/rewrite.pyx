@@ -32,7 +32,7 @@ from ext.http.names cimport (
     NAME_X_FORWARDED_FOR,
     NAME_X_FORWARDED_HOST,
     NAME_X_FORWARDED_PROTO,
-    NAME_FLAG_HOP,
+    NAME_IS_HOP,
     name_flags,
 )
 from ext.proxy.context cimport DATE_BYTES, proxy_date
@@ -68,7 +68,7 @@ cdef void copy_fields(const head* h, head* out, uint64_t dropped) noexcept nogil
     cdef int count = 0
     for i in range(h.field_count):
         f = &h.fields[i]
-        if f.flags & FIELD_NAMED_AWAY or (f.id and ((dropped >> f.id) & 1 or name_flags(f.id) & NAME_FLAG_HOP)):
+        if f.flags & FIELD_NAMED_AWAY or (f.id and ((dropped >> f.id) & 1 or name_flags(f.id) & NAME_IS_HOP)):
             continue
         out.fields[count] = f[0]
         seen |= <uint64_t>1 << f.id
@@ -116,22 +116,6 @@ cdef span host_for_app(exchange* x, const head* h) noexcept nogil:
     return span_of(x.to.endpoints[0].name, <size_t>x.to.endpoints[0].name_len)
 
 
-cdef span origin_target(const head* h) noexcept nogil:
-    """Path and query; of the absolute form what follows the authority, "/" when nothing does."""
-    cdef span t = h.target
-    cdef size_t i = 0
-    if t.len == 0 or t.at[0] == b'/' or t.at[0] == b'*':
-        return t
-    while i + 2 < t.len and not (t.at[i] == b':' and t.at[i + 1] == b'/' and t.at[i + 2] == b'/'):
-        i += 1
-    i += 3
-    while i < t.len and t.at[i] != b'/' and t.at[i] != b'?':
-        i += 1
-    if i >= t.len:
-        return span_of(b"/", 1)
-    return span_of(t.at + i, t.len - i)
-
-
 cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
     """What the app sees of the request (spec 1.11)."""
     cdef const head* h = x.request
@@ -145,7 +129,6 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
     copy_fields(h, out, dropped)
     out.authority = host_for_app(x, h)
-    out.target = origin_target(h)
     if span_is_nocase(h.upgrade, b"h2c", 3):
         out.wants_upgrade = False
     if h.te_trailers:

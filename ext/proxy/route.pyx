@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t
 from ext.base.faults cimport BAD_ORIGINAL_HOST, EXPECTATION_FAILED, METHOD_NOT_ALLOWED, NO_ROUTE
 from ext.base.span cimport span, span_equals, span_is, span_starts
 from ext.http.head cimport METHOD_CONNECT, field, head, head_find, head_has
-from ext.http.h1_fields cimport host_is_valid
+from ext.http.h1_meaning cimport h1_host_is_valid
 from ext.http.names cimport (
     NAME_CONTENT_TYPE,
     NAME_K_KUBELET_PROBE,
@@ -105,7 +105,7 @@ cdef bint original_host_is_bad(exchange* x) noexcept nogil:
             count += 1
             if h.fields[i].value.len == 0:
                 continue
-            if count > 1 or not host_is_valid(h.fields[i].value.at, h.fields[i].value.len):
+            if count > 1 or not h1_host_is_valid(h.fields[i].value.at, h.fields[i].value.len):
                 return True
     return count > 1
 
