@@ -1,13 +1,16 @@
 """Values: Go's types as a template sees them, in Python objects.
 
-    nil, no value        None
-    bool, int, float64   bool, int, float
-    int64, uint8         Int64, Uint8, so that %T and %d name them rightly
-    string               str, bytes that are no UTF-8 as surrogates
-    []string             list of str; the empty list stands for nil
-    map[string][]string  Map
-    struct and pointer   Struct; a nil pointer is NilPointer
+nil, no value        None
+bool, int, float64   bool, int, float
+int64, uint8         Int64, Uint8, so that %T and %d name them rightly
+string               str, bytes that are no UTF-8 as surrogates
+[]string             list of str; the empty list stands for nil
+map[string][]string  Map
+struct and pointer   Struct; a nil pointer is NilPointer
 """
+
+# The tables of a class are never written; ClassVar would cost an import of typing.
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 

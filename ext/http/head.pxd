@@ -92,4 +92,4 @@ cdef inline const field* head_find(const head* h, int name_id) noexcept nogil:
     return NULL
 
 
-cdef head* head_keep(const head* h, const char* start, size_t n, void* arena_ptr) noexcept nogil
+

@@ -35,7 +35,8 @@ def _run(argv: list[str], cpu: int | None, timeout_s: float) -> str:
     pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
     done = subprocess.run([*pinned, *argv], capture_output=True, text=True, timeout=timeout_s)
     if done.returncode:
-        raise LoadError(f"{' '.join(argv)}: {done.stdout}{done.stderr}".strip())
+        words = " ".join(f"{done.stderr} {done.stdout}".split())
+        raise LoadError(f"{Path(argv[0]).name} {argv[-1]}: {words[:300]}")
     return done.stdout
 
 
@@ -48,12 +49,12 @@ def wrk(
     close: bool = False,
     script: Path | None = None,
 ) -> Load:
-    """Closed loop over HTTP/1.1 by wrk with one thread.
+    """Closed loop over HTTP/1.1 by wrk with one thread, for whole seconds.
 
     close   asks for a new connection each time
     script  a Lua file for wrk, for requests with a body
     """
-    argv = [program("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
+    argv = [program("wrk"), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s"]
     if close:
         argv += ["-H", "Connection: close"]
     if script is not None:

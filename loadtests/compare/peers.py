@@ -20,10 +20,17 @@ UNLIMITED = 100_000
 class Setup:
     """What a case asks of the proxy: protocols on both sides, a limit or none."""
 
-    __slots__ = ("down", "limit", "master", "traces", "up")
+    __slots__ = ("down", "floor", "limit", "master", "traces", "up")
 
     def __init__(
-        self, down: str = "h1", up: str = "h1", limit: int = 0, *, master: bool = True, traces: tuple[str, str] | None = None
+        self,
+        down: str = "h1",
+        up: str = "h1",
+        limit: int = 0,
+        *,
+        floor: bool = False,
+        master: bool = True,
+        traces: tuple[str, str] | None = None,
     ) -> None:
         self.down = down
         """Protocol of the callers: h1, h2c or tls."""
@@ -31,6 +38,8 @@ class Setup:
         """Protocol towards the origin: h1 or h2c."""
         self.limit = limit
         """Requests that may run at once; 0: as many as come."""
+        self.floor = floor
+        """Whether the empty proxy can carry it: small messages, kept connections."""
         self.master = master
         """Whether nginx forks its worker; a process under callgrind does not."""
         self.traces = traces
@@ -97,13 +106,9 @@ class Place:
     def make_certificate(self) -> None:
         """Writes tls.crt, tls.key and tls.pem: ECDSA P-256, self-signed."""
         key, cert = self.dir / "tls.key", self.dir / "tls.crt"
-        subprocess.run(
-            [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-            + ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-keyout", str(key), "-out", str(cert)],
-            check=True,
-            capture_output=True,
-        )
+        argv = [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        argv += ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
         (self.dir / "tls.pem").write_text(cert.read_text() + key.read_text())
 
 
@@ -174,6 +179,21 @@ class GoProxy(Peer):
         return subprocess.run([program("go"), "version"], capture_output=True, text=True).stdout.strip()
 
 
+class Floor(Peer):
+    """Not a proxy that anybody would run: what the kernel alone costs."""
+
+    name = "floor"
+
+    def supports(self, setup: Setup) -> bool:
+        return setup.floor
+
+    def command(self, setup: Setup, place: Place) -> list[str]:
+        return [str(tool("floor")), place.address, str(place.port), str(place.origin_port)]
+
+    def version(self) -> str:
+        return "empty epoll proxy"
+
+
 class Penstock(Peer):
     name = "penstock"
 
@@ -211,7 +231,7 @@ def _envoy() -> Path | None:
     return found[0] if found else None
 
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy())}
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy(), Floor())}
 
 
 class Running:
@@ -223,7 +243,7 @@ class Running:
         self.peer = peer
         self.place = Place(origin_port)
         self.place.make_certificate()
-        argv = [*wrap, *peer.command(setup, self.place)]
+        argv = [*(word.replace("@DIR@", str(self.place.dir)) for word in wrap), *peer.command(setup, self.place)]
         self.process = Process(argv, env=peer.environment(setup, self.place), cpu=cpu)
         self.address = self.place.address
         self.port = self.place.tls_port if setup.down == "tls" else self.place.port
