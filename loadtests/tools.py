@@ -17,10 +17,8 @@ C_SOURCES = {
 }
 GO_SOURCES = {
     "goproxy": HERE / "compare" / "goproxy",
-    "idleapp": HERE / "endure" / "idleapp",
-    "racers": HERE / "endure" / "racers",
-    "slowapp": HERE / "endure" / "slowapp",
-    "quitters": HERE / "endure" / "quitters",
+    "race": HERE / "endure" / "race",
+    "abandon": HERE / "endure" / "abandon",
 }
 
 

@@ -123,7 +123,7 @@ def show(spec: Spec, value: object) -> str:
     if spec is PLAIN and type(value) is str:
         return value
     if verb == "T":
-        return pad(spec, type_name(value)[: spec.precision])
+        return pad(spec, type_name(value) if value is None else type_name(value)[: spec.precision])
     if value is None:
         return pad(spec, "<nil>") if verb == "v" else f"%!{verb}(<nil>)"
     if isinstance(value, bool):
@@ -146,7 +146,8 @@ def _composite(spec: Spec, value: object) -> str:
     if isinstance(value, NilPointer):
         if spec.verb in "bodxX":
             raise ExecError(f"%{spec.verb} of a pointer in a format of printf is not supported")
-        return pad(spec, "<nil>") if spec.verb == "v" else f"%!{spec.verb}({value.type_name}=<nil>)"
+        nothing = pad(spec, "<nil>")
+        return nothing if spec.verb == "v" else f"%!{spec.verb}({value.type_name}={nothing})"
     if isinstance(value, Struct):
         text = value.text()
         if text is not None and spec.verb in "vsxXq":

@@ -14,9 +14,12 @@ import time
 from pathlib import Path
 
 from loadtests.compare import counting, environment, footprint, latency, report, throughput
-from loadtests.compare.bench import Bench, Case
+from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.callers import raise_file_limit
+from loadtests.compare.figures import FIGURES
+from loadtests.compare.latency import DIRECT
 from loadtests.compare.peers import PEERS, Peer
+from loadtests.process import end_on_term
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -61,6 +64,18 @@ def choose_peers(words: str) -> list[Peer]:
     return chosen
 
 
+def quick_choice() -> dict[str, set[str]]:
+    """By case: us, nginx, and the peers that a figure names. Cases that are quick anyway keep all peers."""
+    chosen: dict[str, set[str]] = {
+        case.name: {US, "nginx", DIRECT, *(figure.peer for figure in FIGURES if figure.case == case.name)}
+        for case in (*throughput.CASES, *latency.CASES)
+    }
+    chosen["keepalive-64"].update(PEERS)
+    chosen["limiter"].add("haproxy")
+    chosen["h1-h2c"].add("haproxy")
+    return chosen
+
+
 def main() -> int:
     settings, problems = read_settings(sys.argv[1:], dict(os.environ))
     if problems:
@@ -72,8 +87,10 @@ def main() -> int:
         rounds=int(settings.get("ROUNDS", 3 if quick else 5)),
         seconds=float(settings.get("SECONDS", 1 if quick else 3)),
         quick=quick,
+        beside=quick_choice() if quick and not settings.get("PEERS") else {},
         say=lambda line: print(line, flush=True),
     )
+    end_on_term()
     raise_file_limit()
     about = environment.describe(bench.peers)
     only = settings.get("ONLY", "")

@@ -92,7 +92,7 @@ class Instructions:
     def run(self, bench: Bench) -> None:
         """Once for each peer; the count hardly varies."""
         with Origin(cpu=bench.load_cpu) as origin:
-            for peer in bench.peers:
+            for peer in bench.peers_of(self.name):
                 if peer.name not in ("envoy", "go"):
                     measure = partial(self._one, bench, peer, origin.port)
                     bench.try_round(self.name, peer.name, measure, ("instructions",))
