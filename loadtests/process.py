@@ -143,8 +143,8 @@ class Process:
                 time.sleep(0.005)
         raise ProcessError(f"{self.argv[0]} does not listen on {address}:{port} after {timeout_s:g} s\n{self.output()}")
 
-    def stop(self, timeout_s: float = 3.0) -> int:
-        """Ends the tree, by TERM and then by KILL. Returns the exit status."""
+    def end(self, timeout_s: float = 3.0) -> int:
+        """Ends the tree, by TERM and then by KILL; its log stays. Returns the exit status."""
         pids = self.pids()
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
@@ -153,9 +153,12 @@ class Process:
             except subprocess.TimeoutExpired:
                 for pid in pids:
                     _kill(pid)
-        status = self._popen.wait()
+        return self._popen.wait()
+
+    def stop(self) -> None:
+        """Ends the tree and forgets its log."""
+        self.end()
         self._log.close()
-        return status
 
 
 def _tasks(pid: int) -> list[Path]:

@@ -101,7 +101,7 @@ def read_queue_proxy(environ: Mapping[str, str], exists: Callable[[str], bool] =
     certificates = _certificates(env, exists, findings)
     settings = Settings(
         identity=_identity(env, findings),
-        listeners=_listeners(env, address, certificates is not None, observability.profiling, findings),
+        listeners=_listeners(env, address, app, certificates is not None, observability.profiling, findings),
         app=app,
         limit=_limit(env, findings),
         timeouts=_timeouts(env, findings),
@@ -159,19 +159,40 @@ def _app(env: SidecarEnv, findings: Findings) -> App:
     )
 
 
-def _listeners(env: SidecarEnv, address: str, has_tls: bool, profiling: bool, findings: Findings) -> Listeners:
+def _listeners(
+    env: SidecarEnv, address: str, app: App, has_tls: bool, profiling: bool, findings: Findings
+) -> Listeners:
     """The TLS port and the profiling port are judged only when they are bound."""
     tls_port = profiling_port = None
     if has_tls:
         tls_port = findings.port("QUEUE_SERVING_TLS_PORT", env.queue_serving_tls_port, str(SERVING_TLS_PORT))
     if profiling:
         profiling_port = findings.port("PROFILING_PORT", env.profiling_port or str(PROFILING_PORT), str(PROFILING_PORT))
-    return Listeners(
+    listeners = Listeners(
         address=address,
         serving_port=findings.port("QUEUE_SERVING_PORT", env.queue_serving_port, str(SERVING_PORT)),
         serving_tls_port=tls_port,
         profiling_port=profiling_port,
     )
+    _distinct(listeners, app, findings)
+    return listeners
+
+
+def _distinct(listeners: Listeners, app: App, findings: Findings) -> None:
+    """No two listeners on one port, and none where the app is: a sidecar would then call itself."""
+    taken = {listeners.admin_port: "the admin port", listeners.stats_port: "the autoscaler's port"}
+    for where, port in (
+        ("QUEUE_SERVING_PORT", listeners.serving_port),
+        ("QUEUE_SERVING_TLS_PORT", listeners.serving_tls_port),
+        ("PROFILING_PORT", listeners.profiling_port),
+    ):
+        if port in taken:
+            findings.wrong(where, f'"{port}" is {taken[port]}; use another')
+        elif port:
+            taken[port] = where
+    if app.port in taken and listeners.address in (ALL_ADDRESSES, "0.0.0.0", app.host):
+        what = f'"{app.port}" is a port of the sidecar itself, {taken[app.port]}; use the port of the app'
+        findings.wrong("USER_PORT", what)
 
 
 def _limit(env: SidecarEnv, findings: Findings) -> Limit:

@@ -53,6 +53,7 @@ cdef struct errand:
 
 cdef struct worker:
     int id                       # from 0
+    bint reading                 # scratch is in use: who else wants to read waits for the end of the turn
     bint draining                # answers say `Connection: close`, HTTP/2 says GOAWAY
     uint64_t now_ns              # of this turn
     poller poll                  # inline

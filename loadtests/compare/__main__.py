@@ -13,14 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-from loadtests.compare import environment, report, throughput
-from loadtests.compare.bench import Bench
+from loadtests.compare import counting, environment, footprint, latency, report, throughput
+from loadtests.compare.bench import Bench, Case
+from loadtests.compare.callers import raise_file_limit
 from loadtests.compare.peers import PEERS, Peer
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
 SETTINGS = ("QUICK", "ONLY", "PEERS", "ROUNDS", "SECONDS")
-CASES = {case.name: case for case in throughput.CASES}
+ALL: list[Case] = [*throughput.CASES, *latency.CASES, *footprint.CASES, *counting.CASES]
+CASES = {case.name: case for case in ALL}
 
 
 def read_settings(arguments: list[str], environ: dict[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -72,6 +74,7 @@ def main() -> int:
         quick=quick,
         say=lambda line: print(line, flush=True),
     )
+    raise_file_limit()
     about = environment.describe(bench.peers)
     only = settings.get("ONLY", "")
     started = time.monotonic()

@@ -6,12 +6,25 @@ import os
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 from loadtests.compare.load import LoadError
 from loadtests.compare.peers import Peer, Running, Setup
 from loadtests.process import ProcessError
 
 US = "penstock"
+
+
+class Case(Protocol):
+    """A case of the bench: its name for ONLY, its title for the table, and its rounds."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    def run(self, bench: Bench) -> None: ...
 
 
 class Spread:
@@ -42,6 +55,10 @@ class Bench:
         self.say = say
         self.values: dict[str, dict[str, dict[str, list[float | None]]]] = {}
         self.failures: list[str] = []
+        self.notes: dict[str, str] = {}
+        """Lines to print beside the tables, such as the most frequent system calls."""
+        self.few = 1 if quick else 3
+        """Rounds of what hardly varies."""
         cpus = sorted(os.sched_getaffinity(0))
         # the proxy has a CPU to itself, origin and callers share the other
         self.proxy_cpu: int | None = cpus[0] if len(cpus) > 1 else None
@@ -100,7 +117,11 @@ class Bench:
         return Spread(good) if good else None
 
     def paired(self, case: str, metric: str, peer: str, combine: Callable[[float, float], float]) -> Spread | None:
-        """Our value and the peer's of the same round, combined, over all rounds."""
+        """Our value and the peer's of the same round, combined, over all rounds.
+
+        A round in which the peer's value is not above 0 says nothing about a ratio
+        (noise hid what it added) and is left out.
+        """
         ours, theirs = self.column(case, metric, US), self.column(case, metric, peer)
-        pairs = [combine(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None]
+        pairs = [combine(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None and b > 0]
         return Spread(pairs) if pairs else None

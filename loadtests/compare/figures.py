@@ -41,7 +41,7 @@ class Figure:
             return bench.spread(self.case, self.metric, US)
         if self.how == "minus":
             return bench.paired(self.case, self.metric, self.peer, lambda a, b: a - b)
-        return bench.paired(self.case, self.metric, self.peer, lambda a, b: a / b if b > 0 else float("inf"))
+        return bench.paired(self.case, self.metric, self.peer, lambda a, b: a / b)
 
     def met(self, seen: Spread) -> bool:
         """Whether the median keeps the bound."""
@@ -52,9 +52,7 @@ class Figure:
     def target(self) -> str:
         """The bound, for a reader."""
         sign = "≥" if self.how == "share" else "<" if self.strict else "≤"
-        beside = (
-            f" of {self.peer}" if self.how in ("ratio", "share") else f" more than {self.peer}" if self.peer else ""
-        )
+        beside = f" x {self.peer}" if self.how in ("ratio", "share") else f" more than {self.peer}" if self.peer else ""
         return f"{sign} {self.bound:.3g}{' ' + self.unit if self.unit else ''}{beside}"
 
 

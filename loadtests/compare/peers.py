@@ -20,7 +20,7 @@ UNLIMITED = 100_000
 class Setup:
     """What a case asks of the proxy: protocols on both sides, a limit or none."""
 
-    __slots__ = ("down", "limit", "master", "floor", "traces", "up")
+    __slots__ = ("down", "floor", "limit", "master", "traces", "up")
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class Running:
         self.peer = peer
         self.place = Place(origin_port)
         self.place.make_certificate()
-        argv = [*wrap, *peer.command(setup, self.place)]
+        argv = [*(word.replace("@DIR@", str(self.place.dir)) for word in wrap), *peer.command(setup, self.place)]
         self.process = Process(argv, env=peer.environment(setup, self.place), cpu=cpu)
         self.address = self.place.address
         self.port = self.place.tls_port if setup.down == "tls" else self.place.port

@@ -48,7 +48,7 @@ def _cell(bench: Bench, case: str, metric: str, name: str) -> str:
         return "-"
     if name == US:
         return number(seen.median)
-    ratio = bench.paired(case, metric, name, lambda a, b: a / b if b > 0 else float("inf"))
+    ratio = bench.paired(case, metric, name, lambda a, b: a / b)
     return f"{number(seen.median)} [{ratio.median:.2f}]" if ratio else number(seen.median)
 
 
@@ -77,6 +77,8 @@ def show(bench: Bench, titles: dict[str, str], *, whole: bool) -> None:
     left = [f"{f.title} ({f.target()})" for f in FIGURES if f.measured(bench) is None]
     if whole and left:
         console.print(f"Not measured in this run: {'; '.join(left)}", highlight=False, soft_wrap=True)
+    for about, words in bench.notes.items():
+        console.print(f"{about}: {words}", highlight=False)
     for failure in bench.failures:
         console.print(f"! {failure}", markup=False, highlight=False)
 
@@ -95,6 +97,7 @@ def write(bench: Bench, environment: dict[str, object], path: Path) -> None:
         "rounds": bench.rounds,
         "seconds_each": bench.seconds,
         "figures": figures,
+        "notes": bench.notes,
         "failures": bench.failures,
         "values": bench.values,
     }
