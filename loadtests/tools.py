@@ -17,6 +17,7 @@ C_SOURCES = {
 }
 GO_SOURCES = {
     "goproxy": HERE / "compare" / "goproxy",
+    "app": HERE / "origin" / "app",
     "race": HERE / "endure" / "race",
     "abandon": HERE / "endure" / "abandon",
 }

@@ -18,8 +18,9 @@ from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.callers import raise_file_limit
 from loadtests.compare.figures import FIGURES
 from loadtests.compare.latency import DIRECT
+from loadtests.compare.load import LoadError
 from loadtests.compare.peers import PEERS, Peer
-from loadtests.process import end_on_term
+from loadtests.process import ProcessError, end_on_term
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -84,8 +85,8 @@ def main() -> int:
     quick = settings.get("QUICK", "0") not in ("0", "")
     bench = Bench(
         choose_peers(settings.get("PEERS", "")),
-        rounds=int(settings.get("ROUNDS", 3 if quick else 5)),
-        seconds=float(settings.get("SECONDS", 1 if quick else 3)),
+        rounds=int(settings.get("ROUNDS", 3 if quick else 6)),
+        seconds=float(settings.get("SECONDS", 1 if quick else 2)),
         quick=quick,
         beside=quick_choice() if quick and not settings.get("PEERS") else {},
         say=lambda line: print(line, flush=True),
@@ -99,7 +100,7 @@ def main() -> int:
         bench.say(f"[{time.monotonic() - started:4.0f} s] {CASES[name].title}")
         try:
             CASES[name].run(bench)
-        except ToolError as e:
+        except (LoadError, ProcessError, ToolError, OSError) as e:
             bench.fail(name, "all", e)
     partial = bool(only or settings.get("PEERS"))
     report.show(bench, {name: case.title for name, case in CASES.items()}, whole=not partial)

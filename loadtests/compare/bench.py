@@ -11,6 +11,7 @@ from typing import Protocol
 from loadtests.compare.load import LoadError
 from loadtests.compare.peers import Peer, Running, Setup
 from loadtests.process import ProcessError
+from loadtests.tools import ToolError
 
 US = "penstock"
 
@@ -102,7 +103,7 @@ class Bench:
                 try:
                     one = stack.enter_context(Running(peer, setup, origin_port, cpu=self.proxy_cpu))
                     one.wait_ready()
-                except (ProcessError, OSError) as e:
+                except (ProcessError, ToolError, OSError) as e:
                     self.fail(case, peer.name, e)
                     continue
                 started[peer.name] = one
@@ -114,7 +115,7 @@ class Bench:
         """Measures one round of one peer; a failure is noted, and its values are None."""
         try:
             seen = measure()
-        except (LoadError, ProcessError, OSError) as e:
+        except (LoadError, ProcessError, ToolError, OSError) as e:
             self.fail(case, peer, e)
             seen = {}
         for metric in metrics:
