@@ -42,6 +42,7 @@ from ext.http.head cimport (
 from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
@@ -52,9 +53,10 @@ from ext.mux.h1_wire cimport (
     wire_put,
     wire_view,
 )
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, counter_add
-from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
@@ -175,7 +177,7 @@ cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        counter_add(&c.home.stats.bounds_hit[BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME], 1)
+        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
     h1_server_close(c, False)
 
 
@@ -243,6 +245,8 @@ cdef int read_head(h1_server* c) noexcept nogil:
                 return AGAIN
             h1_server_close(c, False)
             return AGAIN
+        if not c.served and (at[0] == c'P' or c.wire.t.alpn == ALPN_H2) and not stays_h1(c, at, n):
+            return OK if c.state == SERVER_WAIT and c.wire.t.readable else AGAIN
         if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.request_limits.head_max:
             return AGAIN
     result = h1_parse_request(at, n, &m.request_limits, m.fields, &h, &used)
@@ -252,6 +256,28 @@ cdef int read_head(h1_server* c) noexcept nogil:
         return head_incomplete(c, at, n)
     open_exchange(c, at, n, result, &h, used)
     return OK
+
+
+cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
+    """False when these first bytes are, or may become, those of HTTP/2; the connection changes hands then."""
+    cdef worker* w = c.home
+    cdef transport* t = c.wire.t
+    cdef sniffed found = SNIFFED_H2 if t.alpn == ALPN_H2 else sniff(at, n)
+    if found == SNIFFED_H1:
+        return True
+    if found != SNIFFED_H2:
+        if wire_leave(&c.wire, at, n) < 0:
+            h1_server_close(c, True)
+        c.wire.scanned = 1
+        return False
+    c.state = SERVER_CLOSED
+    links_remove(&c.all)
+    w.conn_count -= 1
+    timer_drop(&c.clock)
+    h2_server_open(w, t, at, n)
+    wire_clear(&c.wire)
+    worker_inter(w, &c.grave)
+    return False
 
 
 cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
@@ -268,7 +294,7 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
             c.wire.scanned = 1
         if c.home.bounds.head_timeout_ns and (c.served or not timer_is_set(&c.clock)):
             timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.head_timeout_ns)
-    return AGAIN
+    return OK if c.wire.t.readable else AGAIN
 
 
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:

@@ -10,7 +10,7 @@ Never      looks at a protocol version but to choose the one spoken upstream.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
-from ext.admission.limiter cimport WAITING, limiter_admit, limiter_cancel, limiter_release
+from ext.admission.limiter cimport limiter_admit, limiter_cancel, limiter_release
 from ext.admission.ticket cimport PARKED, ticket, ticket_init
 from ext.base.arena cimport arena, arena_free, arena_take
 from ext.base.chain cimport chain_clear, chain_init
@@ -132,7 +132,7 @@ cdef void admit(exchange* x) noexcept nogil:
     result = limiter_admit(x.to.gate, x.home.id, &x.place, x.home.now_ns)
     if result < 0:
         exchange_fail(x, -result)
-    elif result == WAITING:
+    elif x.place.state == PARKED:
         x.state = EXCHANGE_PARKED
         counter_add(x.home.stats.waits, 1)
     else:
