@@ -104,7 +104,7 @@ def test_a_missing_field_gives_the_fallback_line():
 
 @pytest.mark.spec("DP-146")
 def test_a_template_that_cannot_be_read_is_refused_with_its_place():
-    with pytest.raises(TemplateError, match=r"template:2:5: undefined variable"):
+    with pytest.raises(TemplateError, match=r"template:2:4: undefined variable"):
         AccessLog("ok\n{{ $x }}", REVISION)
 
 

@@ -269,7 +269,9 @@ HEADER_VALUE = st.binary(max_size=20).map(lambda b: bytes(c for c in b if c >= 3
 ESCAPING = (
     "{{js .Request.UserAgent}}|{{html .Request.UserAgent}}|{{urlquery .Request.UserAgent}}|{{len .Request.UserAgent}}"
 )
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @RELAXED
@@ -298,6 +300,8 @@ VALUES = ["5", "-7", "0", "255", "1.5", "-0.25", "1e21", "0.0", "true", "`a b`",
 @RELAXED
 @given(pairs=st.lists(st.tuples(DIRECTIVE, st.sampled_from(VALUES)), min_size=1, max_size=3), extra=st.booleans())
 def test_printf_prints_what_go_prints_or_is_refused_by_name(go, pairs, extra):
+    # The type of the log's own structs has another name in the test's Go program.
+    pairs = [(d, "1" if d.endswith("T") and v == ".Response" else v) for d, v in pairs]
     pattern = " ".join(d for d, _ in pairs)
     template = f'{{{{printf "{pattern}" {" ".join(v for _, v in pairs)}{" 1" if extra else ""}}}}}'
     mine = ours(template, record())
