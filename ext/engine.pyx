@@ -40,7 +40,7 @@ from ext.proxy.context cimport proxy_of
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
 from ext.stats.shard cimport counter_add, shard_init, shard_read
-from ext.tls cimport TlsContext
+from ext.certificates cimport TlsContext
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
 from ext.transport.tls cimport tls_accept
 from ext.transport.transport cimport transport

@@ -4,24 +4,22 @@
 Floor      transport: may cimport ext.base, ext.stats, ext.loop.
 """
 
-from libc.errno cimport ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, errno
+from libc.errno cimport EMFILE, ENFILE, ENOBUFS, ENOMEM, errno
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport close
 
 from ext.base.clock cimport NS_PER_MS
-from ext.base.faults cimport NO_DESCRIPTORS
-from ext.base.result cimport OK
 from ext.loop.poller cimport poller_add_level, poller_remove, watch
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
-from ext.stats.shard cimport BOUND_DESCRIPTORS, shard_bound
+from ext.stats.shard cimport BOUND_DESCRIPTORS, counter_add
 from ext.transport.tcp cimport tcp_adopt, tcp_start
 from ext.transport.transport cimport transport
 from ext.transport.worker cimport worker
 
 cdef extern from "<sys/socket.h>" nogil:
     struct sockaddr:
-        unsigned short sa_family
+        pass
     struct sockaddr_storage:
         unsigned short ss_family
     int socket(int domain, int kind, int protocol)
@@ -41,12 +39,12 @@ cdef extern from "<sys/socket.h>" nogil:
         SO_REUSEPORT
 
 cdef extern from "<netinet/in.h>" nogil:
-    struct in6_addr:
-        pass
     struct sockaddr_in:
         unsigned short sin_family
         uint16_t sin_port
         uint32_t sin_addr
+    struct in6_addr:
+        pass
     struct sockaddr_in6:
         unsigned short sin6_family
         uint16_t sin6_port
@@ -127,15 +125,16 @@ cdef void on_connections(watch* w, uint32_t ready) noexcept nogil:
     cdef listener* l = <listener*>w.owner
     cdef sockaddr_storage address
     cdef unsigned int n
-    cdef int fd, taken
+    cdef int fd
+    cdef int _
     cdef transport* t
-    for taken in range(l.burst):
+    for _ in range(l.burst):
         n = sizeof(address)
         fd = accept4(w.fd, <sockaddr*>&address, &n, SOCK_NONBLOCK | SOCK_CLOEXEC)
         if fd < 0:
             l.burst = 1
             if errno == EMFILE or errno == ENFILE or errno == ENOMEM or errno == ENOBUFS:
-                shard_bound(l.home.stats, BOUND_DESCRIPTORS)
+                counter_add(&l.home.stats.bounds_hit[<int>BOUND_DESCRIPTORS], 1)
                 poller_remove(&l.home.poll, w)
                 l.resting = True
                 timer_set(&l.home.wheel, &l.rest, l.home.now_ns + REST_MS * NS_PER_MS)
