@@ -24,7 +24,7 @@ from ext.base.links cimport links_append, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
-from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_init, h1_body_trailers
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
 from ext.http.h1_write cimport h1_write_response, h1_write_trailers
 from ext.http.head cimport (
@@ -357,7 +357,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
     cdef char* at
     cdef size_t n, used
     cdef ssize_t got
-    cdef span data
+    cdef span data, none
     cdef int result = OK
     if not wire_view(&c.wire, &at, &n):
         if not c.wire.t.readable:
@@ -372,6 +372,10 @@ cdef int read_body(h1_server* c) noexcept nogil:
         result = h1_body_feed(&c.body, at, n, &used, &data)
         at += used
         n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
         if result < 0:
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
@@ -383,7 +387,6 @@ cdef int read_body(h1_server* c) noexcept nogil:
                 end_body(c, data)
             return OK
         if data.len:
-            # The rest must be kept before the owner sees this piece: it may stop wanting, or let go.
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         elif result == AGAIN:
             break
@@ -398,9 +401,12 @@ cdef void end_body(h1_server* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef mux_context* m = mux_of(c.home)
     cdef head h
-    cdef int found = h1_body_trailers(&c.body, m.fields, &h)
+    cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    if result < 0:
+        owner_fault(c, -result)
+        return
     c.request_done = True
-    if found > 0:
+    if h.field_count:
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         if c.state == SERVER_OPEN and c.s.owner is not NULL:
