@@ -14,7 +14,7 @@ peer has sent its FIN must the end still be fetched.
 from libc.errno cimport EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
-from posix.unistd cimport close, read
+from posix.unistd cimport close
 
 from ext.base.debug cimport LIVE_DOWN, LIVE_TRANSPORT, LIVE_UP
 from ext.base.faults cimport (
@@ -182,8 +182,8 @@ cdef void tcp_bury(corpse* c) noexcept nogil:
     slab_give(&t.home.transports, t)
 
 
-cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
-    cdef transport* t = <transport*>w.owner
+cdef void tcp_note(transport* t, uint32_t ready) noexcept nogil:
+    """Brings the flags up to date after an edge."""
     if ready & (READY_ERR | READY_HUP):
         t.broken = True
         t.readable = True
@@ -194,6 +194,11 @@ cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
         t.readable = True
     if ready & READY_OUT:
         t.writable = True
+
+
+cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
+    cdef transport* t = <transport*>w.owner
+    tcp_note(t, ready)
     if t.on_ready is not NULL:
         t.on_ready(t)
 
@@ -307,9 +312,11 @@ cdef int tcp_fault(int error) noexcept nogil:
 
 
 cdef int tcp_connect_result(transport* t) noexcept nogil:
-    """After the first edge of a connection of ours: 0, or the fault."""
+    """After the first on_ready of a connection of ours: 0, or the fault."""
     cdef int error = 0
     cdef unsigned int n = sizeof(error)
+    if t.lost:
+        return t.lost
     if getsockopt(t.w.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0:
         return CONNECT_FAILED
     if error:

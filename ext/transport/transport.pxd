@@ -46,7 +46,7 @@ cdef struct transport:
     worker* home                 # borrows: the worker, outlives its connections
     void (*on_ready)(transport* t) noexcept nogil   # after an edge, with the flags below brought up to date
     void* owner                  # borrows: the connection above
-    void* tls                    # owns: SSL of OpenSSL; NULL on plain TCP
+    void* tls                    # owns: tls_side of ext.transport.tls; NULL on plain TCP
     void* via                    # borrows: the listener that accepted it; NULL for our own connections
     bint readable
     bint writable
@@ -54,6 +54,7 @@ cdef struct transport:
     bint peer_closed             # the peer has sent its FIN
     bint broken                  # reset, or an error pending on the socket
     bint closed
+    int lost                     # the fault that ended it above TCP; 0: none
     uint8_t alpn                 # what TLS agreed on: ALPN_NONE, ALPN_H1, ALPN_H2
     uint16_t peer_port           # host order
     uint8_t peer_len             # bytes of peer_text
