@@ -151,8 +151,7 @@ cdef int park(limiter* l, ticket* t, bint is_first) noexcept nogil:
                 t.state = ADMITTED
                 return ADMITTED
         elif u64_cas_full(&l.slots_word, &word, slots_add(word, 0, 1)):
-            # Grants by knock, even to this worker: its caller is not ready for callbacks.
-            offer(l, NO_WORKER)
+            # No offer: if there is room now, a grant is on its way, and who carries it looks again.
             return PARKED
 
 
