@@ -299,11 +299,11 @@ def cost_ns(int times):
     """Mean time of an admission with its release, without contention, in ns."""
     cdef limiter* l = limiter_new(10, 100, 1, stress_knock, NULL, NULL)
     cdef ticket t
-    cdef int i
+    cdef int _i
     cdef uint64_t began_ns = clock_now_ns()
     ticket_init(&t, stress_enter, NULL)
     with nogil:
-        for i in range(times):
+        for _i in range(times):
             limiter_admit(l, 0, &t, 0)
             limiter_release(l, &t)
     limiter_drop(l)

@@ -1,5 +1,9 @@
 """Counters of one worker, and the table that they come from."""
 
+import re
+from pathlib import Path
+
+import ext.stats
 from ext.base.faults import fault_names
 from ext.stats.shard import counter_names
 from ext.testing.stats import Shard
@@ -40,3 +44,30 @@ def test_the_start_of_the_last_request_is_a_time():
     values = shard.read()
     assert values["requests"] == [2, 0, 0, 0, 0, 0]
     assert values["last_request_start_ns"] == 7_000_000_000
+
+
+def declared(text, start):
+    """Names in the indented block that begins with `start`, without a count at its end."""
+    block = text.split(start, 1)[1]
+    names = []
+    for line in block.splitlines()[1:]:
+        found = re.match(r"\s+(?:uint64_t\* )?([A-Za-z_0-9]+)(?: = 0)?\s*(?:#.*)?$", line)
+        if not found:
+            break
+        names.append(found[1])
+    return [name for name in names if not name.endswith(("_COUNT", "_CAUSES"))]
+
+
+def test_the_declaration_for_cython_and_the_table_list_the_same_in_the_same_order():
+    stats = Path(ext.stats.__path__[0])
+    declaration = (stats / "shard.pxd").read_text()
+    table = (stats / "counters.h").read_text()
+    assert declared(declaration, "struct shard:") == [name for name, _ in counter_names()]
+    assert declared(declaration, "enum listener_kind:") == re.findall(r"X\((LISTENER_\w+), \"", table)
+    assert declared(declaration, "enum bound_cause:") == re.findall(r"X\((BOUND_\w+), \"", table)
+
+
+def test_what_is_mended_is_counted_in_the_order_of_the_parser():
+    folder = Path(ext.stats.__path__[0])
+    causes = declared((folder.parent / "http" / "head.pxd").read_text(), "enum mend_cause:")
+    assert [cause.removeprefix("MEND_").lower() for cause in causes] == list(dict(counter_names())["mended"])
