@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-import ext.stats
 from ext.base.faults import fault_names
 from ext.stats.shard import counter_names
 from ext.testing.stats import Shard
+
+EXT = Path(__file__).resolve().parents[4] / "ext"
 
 
 def test_a_shard_begins_at_zero():
@@ -59,15 +60,13 @@ def declared(text, start):
 
 
 def test_the_declaration_for_cython_and_the_table_list_the_same_in_the_same_order():
-    stats = Path(ext.stats.__path__[0])
-    declaration = (stats / "shard.pxd").read_text()
-    table = (stats / "counters.h").read_text()
+    declaration = (EXT / "stats" / "shard.pxd").read_text()
+    table = (EXT / "stats" / "counters.h").read_text()
     assert declared(declaration, "struct shard:") == [name for name, _ in counter_names()]
     assert declared(declaration, "enum listener_kind:") == re.findall(r"X\((LISTENER_\w+), \"", table)
     assert declared(declaration, "enum bound_cause:") == re.findall(r"X\((BOUND_\w+), \"", table)
 
 
 def test_what_is_mended_is_counted_in_the_order_of_the_parser():
-    folder = Path(ext.stats.__path__[0])
-    causes = declared((folder.parent / "http" / "head.pxd").read_text(), "enum mend_cause:")
+    causes = declared((EXT / "http" / "head.pxd").read_text(), "enum mend_cause:")
     assert [cause.removeprefix("MEND_").lower() for cause in causes] == list(dict(counter_names())["mended"])
