@@ -82,8 +82,8 @@ def test_the_search_for_the_end_agrees_with_the_parser(data, cuts, of_request, o
 @given(heads(), SIDE, STRICT)
 def test_what_is_written_is_read_again_as_the_same(data, of_request, observe):
     message = Message(data, of_request=of_request, observe=observe)
-    if message.result != "ok":
-        return
+    if message.result != "ok" or (of_request and "host" not in message.view()["seen"]):
+        return  # the rewriter gives a request of HTTP/1.0 the Host that it lacks
     view = message.view()
     again = Message(message.written(), of_request=of_request)
     assert again.result == "ok"
