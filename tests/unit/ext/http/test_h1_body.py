@@ -95,7 +95,7 @@ def test_a_trailer_section_ends_with_crlf(data):
 
 
 def test_extensions_are_dropped():
-    body, result, data, _ = chunked(b'5;a;b=c;d="e;f,g"\r\nhello\r\n0;last\r\n\r\n')
+    _, result, data, _ = chunked(b'5;a;b=c;d="e;f,g"\r\nhello\r\n0;last\r\n\r\n')
     assert (result, data) == ("done", b"hello")
 
 
@@ -161,6 +161,8 @@ def test_what_has_one_reading_left_is_mended_when_observing(data, cause):
     assert body.mended() == cause
 
 
-@pytest.mark.parametrize("data", [b"5;a\nhello\r\n0\r\n\r\n", b"5\rhello", b"5 5\r\nhello", b"\nhello", b"5\r\nhello\r0"])
+@pytest.mark.parametrize(
+    "data", [b"5;a\nhello\r\n0\r\n\r\n", b"5\rhello", b"5 5\r\nhello", b"\nhello", b"5\r\nhello\r0"]
+)
 def test_observing_forgives_nothing_that_may_be_read_twice(data):
     assert chunked(data, observe=True)[1] == "bad_request_chunk"

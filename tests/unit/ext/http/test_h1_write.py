@@ -32,7 +32,8 @@ def test_a_response_is_written_in_the_readers_version(version, text):
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(200, b"OK"), (431, b"Request Header Fields Too Large"), (101, b"Switching Protocols"), (599, b"")]
+    ("status", "reason"),
+    [(200, b"OK"), (431, b"Request Header Fields Too Large"), (101, b"Switching Protocols"), (599, b"")],
 )
 def test_a_missing_reason_is_the_usual_one(status, reason):
     assert write_made(b"", b"", status, b"", []) == b"HTTP/1.1 %d %s\r\n\r\n" % (status, reason)
