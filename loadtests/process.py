@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,8 @@ class Process:
         cpu: int | None = None,
     ) -> None:
         self.argv = list(argv)
-        self._log = tempfile.TemporaryFile()
+        # closed by stop(), which outlives this function
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
         self.started = time.monotonic()
         self._popen = subprocess.Popen(
@@ -142,8 +144,8 @@ class Process:
                 time.sleep(0.005)
         raise ProcessError(f"{self.argv[0]} does not listen on {address}:{port} after {timeout_s:g} s\n{self.output()}")
 
-    def stop(self, timeout_s: float = 3.0) -> int:
-        """Ends the tree, by TERM and then by KILL. Returns the exit status."""
+    def end(self, timeout_s: float = 3.0) -> int:
+        """Ends the tree, by TERM and then by KILL; its log stays. Returns the exit status."""
         pids = self.pids()
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
@@ -152,9 +154,16 @@ class Process:
             except subprocess.TimeoutExpired:
                 for pid in pids:
                     _kill(pid)
-        status = self._popen.wait()
+        return self._popen.wait()
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Waits until the program has ended by itself. Returns the exit status."""
+        return self._popen.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Ends the tree and forgets its log."""
+        self.end()
         self._log.close()
-        return status
 
 
 def _tasks(pid: int) -> list[Path]:
@@ -169,6 +178,15 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def end_on_term() -> None:
+    """Makes TERM raise SystemExit, so that what was started is ended as after an error."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def free_port(address: str = "127.0.0.1") -> int:

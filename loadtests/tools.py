@@ -13,13 +13,13 @@ VENV_BIN = HERE.parent / ".venv" / "bin"
 C_SOURCES = {
     "origin": HERE / "origin" / "origin.c",
     "openloop": HERE / "compare" / "openloop.c",
+    "floor": HERE / "compare" / "floor.c",
 }
 GO_SOURCES = {
     "goproxy": HERE / "compare" / "goproxy",
-    "idleapp": HERE / "endure" / "idleapp",
-    "racers": HERE / "endure" / "racers",
-    "slowapp": HERE / "endure" / "slowapp",
-    "quitters": HERE / "endure" / "quitters",
+    "app": HERE / "origin" / "app",
+    "race": HERE / "endure" / "race",
+    "abandon": HERE / "endure" / "abandon",
 }
 
 

@@ -116,8 +116,8 @@ class SidecarEnv(Record):
     penstock_head_bytes: int = 1 << 20
     """Largest head of a request. Upstream's limit (H3)."""
 
-    penstock_response_head_bytes: int = 1 << 20
-    """Largest head of the app's answer. As the request's: one head may not take all buffers."""
+    penstock_response_head_bytes: int = 10 << 20
+    """Largest head of the app's answer. Upstream's limit (1.11)."""
 
     penstock_trailer_bytes: int = 1 << 16
     """Largest trailers of one message; real ones have some hundred bytes."""

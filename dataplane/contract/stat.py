@@ -73,6 +73,8 @@ def decode(wire: bytes) -> Stat:
     while at < len(wire):
         tag, at = _read_varint(wire, at)
         number, kind = tag >> 3, tag & 7
+        if number == 0:
+            raise ValueError(f"a field before byte {at} has no number")
         if kind == _VARINT:
             whole, at = _read_varint(wire, at)
             if number == 7:
@@ -84,7 +86,7 @@ def decode(wire: bytes) -> Stat:
             size = 8 if kind == _FIXED64 else 4
         else:
             raise ValueError(f"field {number} has wire type {kind}, which no version uses")
-        if number == 0 or at + size > len(wire):
+        if at + size > len(wire):
             raise ValueError(f"field {number} is cut short at byte {at}")
         if number == 1 and kind == _BYTES:
             values["pod_name"] = wire[at : at + size].decode()
@@ -111,6 +113,6 @@ def _read_varint(wire: bytes, at: int) -> tuple[int, int]:
             raise ValueError(f"a number is cut short at byte {at}")
         number |= (wire[at] & 0x7F) << shift
         at += 1
-        if wire[at - 1] < 0x80:
-            return number % _UINT64, at
+        if wire[at - 1] < 0x80 and number < _UINT64:
+            return number, at
     raise ValueError(f"a number has more than 64 bits at byte {at}")

@@ -19,15 +19,19 @@ def go_int(text: str) -> int:
     Source  1.2, parsing rules.
     """
     if not text.isascii() or text != text.strip():
-        raise ValueError(text)
+        raise ValueError("not a whole number")
     sign, digits = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
     if len(digits) > 1 and digits[0] == "0" and (digits[1].isdigit() or digits[1] == "_"):
         digits = "0o" + digits[1:]
-    if digits[:1] in ("+", "-"):
-        raise ValueError(text)
-    number = int(sign + digits, 0)
+    try:
+        number = int(digits, 0) if digits[:1].isdigit() else None
+    except ValueError:
+        number = None
+    if number is None:
+        raise ValueError("not a whole number")
+    number = -number if sign == "-" else number
     if not INT64_MIN <= number <= INT64_MAX:
-        raise ValueError(text)
+        raise ValueError("not a whole number of 64 bits")
     return number
 
 
@@ -41,7 +45,7 @@ def go_bool(text: str) -> bool:
         return True
     if text in FALSE_TEXTS:
         return False
-    raise ValueError(text)
+    raise ValueError("not a truth value")
 
 
 def quoted(text: str) -> str:

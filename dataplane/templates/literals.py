@@ -69,7 +69,7 @@ def char_value(literal: str) -> int:
     Raises ValueError when it holds no character or several.
     """
     body = literal[1:-1]
-    if body[:2] == "\\x" or body[:1] == "\\" and body[1:2].isdigit():
+    if body[:2] == "\\x" or (body[:1] == "\\" and body[1:2].isdigit()):
         raw = bytearray()
         if _escape(body, 1, "'", raw) != len(body):
             raise ValueError("malformed character constant")

@@ -6,16 +6,18 @@ which Go would refuse, keeps its path as it came.
 Source: RFC 3986, RFC 9112 3.2; the documentation of Go's net/url.
 """
 
+# The tables of a class are never written; ClassVar would cost an import of typing.
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
-from dataplane.templates.values import Map, NilPointer, Struct, string
+from dataplane.templates.values import Map, Struct, string
 
 HEX = b"0123456789ABCDEFabcdef"
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 PATH_SAFE = UNRESERVED | frozenset(b"$&+,/:;=@")
 # Characters that may stand in an encoded path although our own encoding would escape them.
 PATH_VALID = PATH_SAFE | frozenset(b"!'()*[]%")
-NO_USER = NilPointer("*url.Userinfo")
 
 
 def unescape(data: bytes, plus: bool = False) -> bytes | None:
@@ -35,7 +37,7 @@ def unescape(data: bytes, plus: bool = False) -> bytes | None:
     return b"".join(out)
 
 
-def escape(data: bytes, safe: frozenset, plus: bool = False) -> str:
+def escape(data: bytes, safe: frozenset[int], plus: bool = False) -> str:
     """Percent-encoded text; every byte outside `safe` is escaped, a space as "+" when `plus`."""
     out = []
     for byte in data:
@@ -114,8 +116,6 @@ class Url(Struct):
     def text(self) -> str:
         path = self.escaped_path()
         front = f"{self.scheme}://{self.host}" if self.scheme else ""
-        if not front and path.startswith("//"):
-            front = "//"
         return front + path + ("?" + self.query if self.query or self.force_query else "")
 
     def values(self) -> Values:
@@ -139,7 +139,6 @@ class Url(Struct):
     FIELDS = {
         "Scheme": lambda u: u.scheme,
         "Opaque": lambda u: "",
-        "User": lambda u: NO_USER,
         "Host": lambda u: u.host,
         "Path": lambda u: u.path,
         "RawPath": lambda u: u.raw_path,
@@ -160,4 +159,6 @@ class Url(Struct):
         "IsAbs": (lambda u: bool(u.scheme), ()),
         "Redacted": (text, ()),
     }
-    UNSUPPORTED = frozenset(("JoinPath", "MarshalBinary", "Parse", "ResolveReference", "UnmarshalBinary", "AppendBinary"))
+    UNSUPPORTED = frozenset(
+        ["User", "JoinPath", "MarshalBinary", "Parse", "ResolveReference", "UnmarshalBinary", "AppendBinary"]
+    )

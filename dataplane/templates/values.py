@@ -1,17 +1,24 @@
 """Values: Go's types as a template sees them, in Python objects.
 
-    nil, no value        None
-    bool, int, float64   bool, int, float
-    int64, uint8         Int64, Uint8, so that %T and %d name them rightly
-    string               str, bytes that are no UTF-8 as surrogates
-    []string             list of str; the empty list stands for nil
-    map[string][]string  Map
-    struct and pointer   Struct; a nil pointer is NilPointer
+nil, no value        None
+bool, int, float64   bool, int, float
+int64, uint8         Int64, Uint8, so that %T and %d name them rightly
+string               str, bytes that are no UTF-8 as surrogates
+[]string             list of str; the empty list stands for nil
+map[string][]string  Map
+struct and pointer   Struct; a nil pointer is NilPointer
 """
+
+# The tables of a class are never written; ClassVar would cost an import of typing.
+# ruff: noqa: RUF012
 
 from __future__ import annotations
 
 from dataplane.templates.errors import ExecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Int64(int):
@@ -48,9 +55,9 @@ class Map:
 
     __slots__ = ("items",)
     TYPE = "map[string][]string"
-    METHODS: dict = {}
+    METHODS: dict[str, Any] = {}
 
-    def __init__(self, items: dict) -> None:
+    def __init__(self, items: dict[str, list[str]]) -> None:
         self.items = items
 
 
@@ -66,17 +73,17 @@ class Struct:
 
     __slots__ = ()
     TYPE = ""
-    FIELDS: dict = {}
-    METHODS: dict = {}
-    UNSUPPORTED: frozenset = frozenset()
-    PRINTS: tuple | None = None
+    FIELDS: dict[str, Any] = {}
+    METHODS: dict[str, Any] = {}
+    UNSUPPORTED: frozenset[str] = frozenset()
+    PRINTS: tuple[str, ...] | None = None
 
     def text(self) -> str | None:
         """What Go's String() gives, None for a type without it."""
         return None
 
 
-def type_name(value: object) -> str:
+def type_name(value: Any) -> str:
     """Go's name of a value's type; "<nil>" for no value."""
     if value is None:
         return "<nil>"
@@ -84,8 +91,8 @@ def type_name(value: object) -> str:
     if kind in _NAMES:
         return _NAMES[kind]
     if kind is NilPointer:
-        return value.type_name  # type: ignore[attr-defined]
-    return value.TYPE  # type: ignore[attr-defined]
+        return str(value.type_name)
+    return str(value.TYPE)
 
 
 _NAMES = {bool: "bool", int: "int", Int64: "int64", Uint8: "uint8", float: "float64", str: "string", list: "[]string"}
@@ -132,7 +139,7 @@ def field(receiver: object, name: str) -> object:
     raise ExecError(f"can't evaluate field {name} in type {type_name(receiver)}")
 
 
-def call_method(receiver: object, name: str, args: tuple) -> object:
+def call_method(receiver: object, name: str, args: tuple[Any, ...]) -> object:
     """`receiver.name args...`; the types of the arguments have been checked.
 
     Raises ExecError for a wrong number, or when `name` is no method.

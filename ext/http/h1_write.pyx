@@ -99,9 +99,12 @@ cdef inline char* put_span(char* to, span s) noexcept nogil:
     return put(to, s.at, s.len) if s.len else to
 
 
-cdef inline size_t fields_size(const head* h) noexcept nogil:
+cdef inline size_t fields_size(const head* h, const field* extra, int extra_count) noexcept nogil:
     """Bytes of the field section at most, its empty line included."""
     cdef size_t size = 2
+    cdef int i
+    for i in range(extra_count):
+        size += extra[i].name.len + extra[i].value.len + 4
     cdef const field* f = h.fields
     cdef const field* end = f + h.field_count
     while f < end:
@@ -110,12 +113,22 @@ cdef inline size_t fields_size(const head* h) noexcept nogil:
     return size
 
 
-cdef inline char* put_fields(char* to, const head* h) noexcept nogil:
-    """The field lines and the empty line."""
+cdef inline char* put_field(char* to, const field* f) noexcept nogil:
+    to = put_span(to, f.name)
+    to = put(to, b": ", 2)
+    to = put_span(to, f.value)
+    return put(to, b"\r\n", 2)
+
+
+cdef inline char* put_fields(char* to, const head* h, const field* extra, int extra_count) noexcept nogil:
+    """What the connection adds, the field lines, and the empty line."""
+    cdef int i
     cdef const field* f = h.fields
     cdef const field* end = f + h.field_count
     cdef const char* run
     cdef size_t n
+    for i in range(extra_count):
+        to = put_field(to, &extra[i])
     while f < end:
         if f.flags & FIELD_CLEAN:
             run = f.name.at
@@ -126,10 +139,7 @@ cdef inline char* put_fields(char* to, const head* h) noexcept nogil:
                 f += 1
             to = put(to, run, n)
             continue
-        to = put_span(to, f.name)
-        to = put(to, b": ", 2)
-        to = put_span(to, f.value)
-        to = put(to, b"\r\n", 2)
+        to = put_field(to, f)
         f += 1
     return put(to, b"\r\n", 2)
 
@@ -144,9 +154,9 @@ cdef inline char* put_target(char* to, const head* h) noexcept nogil:
     return put_span(to, path)
 
 
-cdef int h1_write_request(chain* out, const head* h) noexcept nogil:
+cdef int h1_write_request(chain* out, const head* h, const field* extra, int extra_count) noexcept nogil:
     """Appends method, target in origin form, HTTP/1.1, fields, empty line; OK or -NO_MEMORY."""
-    cdef size_t size = h.method_text.len + h.target.len + START_LINE_EXTRA + fields_size(h)
+    cdef size_t size = h.method_text.len + h.target.len + START_LINE_EXTRA + fields_size(h, extra, extra_count)
     cdef char* start = chain_reserve(out, size)
     cdef char* to = start
     if start is NULL:
@@ -155,12 +165,14 @@ cdef int h1_write_request(chain* out, const head* h) noexcept nogil:
     to = put(to, b" ", 1)
     to = put_target(to, h)
     to = put(to, b" HTTP/1.1\r\n", 11)
-    to = put_fields(to, h)
+    to = put_fields(to, h, extra, extra_count)
     chain_commit(out, <size_t>(to - start))
     return OK
 
 
-cdef int h1_write_response(chain* out, const head* h, int version) noexcept nogil:
+cdef int h1_write_response(
+    chain* out, const head* h, int version, const field* extra, int extra_count
+) noexcept nogil:
     """Appends status line, fields, empty line; OK or -NO_MEMORY.
 
     version  HTTP_1_0 or HTTP_1_1: what the reader speaks, not what the head came in.
@@ -174,7 +186,7 @@ cdef int h1_write_response(chain* out, const head* h, int version) noexcept nogi
     if reason_len == 0:
         reason = reason_of(h.status)
         reason_len = strlen(reason)
-    size = reason_len + START_LINE_EXTRA + fields_size(h)
+    size = reason_len + START_LINE_EXTRA + fields_size(h, extra, extra_count)
     start = chain_reserve(out, size)
     if start is NULL:
         return -NO_MEMORY
@@ -185,17 +197,17 @@ cdef int h1_write_response(chain* out, const head* h, int version) noexcept nogi
     to[3] = c' '
     to = put(to + 4, reason, reason_len)
     to = put(to, b"\r\n", 2)
-    to = put_fields(to, h)
+    to = put_fields(to, h, extra, extra_count)
     chain_commit(out, <size_t>(to - start))
     return OK
 
 
 cdef int h1_write_trailers(chain* out, const head* h) noexcept nogil:
     """Appends the trailer fields and the empty line, to go behind the "0" line of the last chunk; OK or -NO_MEMORY."""
-    cdef char* start = chain_reserve(out, fields_size(h))
+    cdef char* start = chain_reserve(out, fields_size(h, NULL, 0))
     if start is NULL:
         return -NO_MEMORY
-    chain_commit(out, <size_t>(put_fields(start, h) - start))
+    chain_commit(out, <size_t>(put_fields(start, h, NULL, 0) - start))
     return OK
 
 

@@ -37,5 +37,7 @@ cdef struct poller:
 cdef int poller_open(poller* p) noexcept nogil
 cdef void poller_close(poller* p) noexcept nogil
 cdef int poller_add(poller* p, watch* w) noexcept nogil
+cdef int poller_add_level(poller* p, watch* w) noexcept nogil
+cdef void poller_remove(poller* p, watch* w) noexcept nogil
 cdef void poller_wait(poller* p, int timeout_ms) noexcept nogil
 cdef void poller_handle(poller* p) noexcept nogil

@@ -23,6 +23,7 @@ cdef extern from "sys/epoll.h" nogil:
     enum:
         EPOLL_CLOEXEC
         EPOLL_CTL_ADD
+        EPOLL_CTL_DEL
         EPOLLIN
         EPOLLOUT
         EPOLLERR
@@ -60,6 +61,20 @@ cdef int poller_add(poller* p, watch* w) noexcept nogil:
     if epoll_ctl(p.fd, EPOLL_CTL_ADD, w.fd, &event) < 0:
         return -NO_DESCRIPTORS
     return OK
+
+
+cdef int poller_add_level(poller* p, watch* w) noexcept nogil:
+    """Registers for input, told again each turn until it has been taken: for listeners."""
+    cdef epoll_event event
+    event.events = EPOLLIN
+    event.data.ptr = w
+    if epoll_ctl(p.fd, EPOLL_CTL_ADD, w.fd, &event) < 0:
+        return -NO_DESCRIPTORS
+    return OK
+
+
+cdef void poller_remove(poller* p, watch* w) noexcept nogil:
+    epoll_ctl(p.fd, EPOLL_CTL_DEL, w.fd, NULL)
 
 
 cdef void poller_wait(poller* p, int timeout_ms) noexcept nogil:

@@ -176,9 +176,9 @@ cdef bytes written(const head* h, bint of_request, int version):
     if version == 0:
         result = h1_write_trailers(&out, h)
     elif of_request:
-        result = h1_write_request(&out, h)
+        result = h1_write_request(&out, h, NULL, 0)
     else:
-        result = h1_write_response(&out, h, version)
+        result = h1_write_response(&out, h, version, NULL, 0)
     pieces = []
     b = out.head
     while b is not NULL:
@@ -334,7 +334,7 @@ def write_ns(bytes data, int rounds):
         start = clock_now_ns()
         for _round in range(rounds):
             chain_init(&out, &pool)
-            h1_write_request(&out, &message.h)
+            h1_write_request(&out, &message.h, NULL, 0)
             chain_clear(&out)
         start = clock_now_ns() - start
     slab_clear(&pool.blocks)

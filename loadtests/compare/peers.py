@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtests import sidecar
 from loadtests.process import Process, free_port, own_address
-from loadtests.tools import VENV_BIN, program, tool
+from loadtests.tools import VENV_BIN, ToolError, program, tool
 
 CONF = Path(__file__).parent / "conf"
 UNLIMITED = 100_000
@@ -20,10 +20,17 @@ UNLIMITED = 100_000
 class Setup:
     """What a case asks of the proxy: protocols on both sides, a limit or none."""
 
-    __slots__ = ("down", "limit", "master", "traces", "up")
+    __slots__ = ("down", "floor", "limit", "master", "traces", "up")
 
     def __init__(
-        self, down: str = "h1", up: str = "h1", limit: int = 0, *, master: bool = True, traces: tuple[str, str] | None = None
+        self,
+        down: str = "h1",
+        up: str = "h1",
+        limit: int = 0,
+        *,
+        floor: bool = False,
+        master: bool = True,
+        traces: tuple[str, str] | None = None,
     ) -> None:
         self.down = down
         """Protocol of the callers: h1, h2c or tls."""
@@ -31,6 +38,8 @@ class Setup:
         """Protocol towards the origin: h1 or h2c."""
         self.limit = limit
         """Requests that may run at once; 0: as many as come."""
+        self.floor = floor
+        """Whether the empty proxy can carry it: small messages, kept connections."""
         self.master = master
         """Whether nginx forks its worker; a process under callgrind does not."""
         self.traces = traces
@@ -41,9 +50,15 @@ class Peer:
     """One kind of proxy. Subclasses say what they support and how they start."""
 
     name = ""
+    needs = ""
+    """Program that must be installed."""
 
     def missing(self) -> str:
         """Why this peer cannot run here; empty when it can."""
+        try:
+            program(self.needs)
+        except ToolError as e:
+            return str(e)
         return ""
 
     def supports(self, setup: Setup) -> bool:
@@ -97,18 +112,15 @@ class Place:
     def make_certificate(self) -> None:
         """Writes tls.crt, tls.key and tls.pem: ECDSA P-256, self-signed."""
         key, cert = self.dir / "tls.key", self.dir / "tls.crt"
-        subprocess.run(
-            [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-            + ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-keyout", str(key), "-out", str(cert)],
-            check=True,
-            capture_output=True,
-        )
+        argv = [program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        argv += ["-days", "30", "-subj", "/CN=bench.local", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
         (self.dir / "tls.pem").write_text(cert.read_text() + key.read_text())
 
 
 class Nginx(Peer):
     name = "nginx"
+    needs = "nginx"
 
     def supports(self, setup: Setup) -> bool:
         return setup.up == "h1" and not setup.limit
@@ -124,6 +136,7 @@ class Nginx(Peer):
 
 class Haproxy(Peer):
     name = "haproxy"
+    needs = "haproxy"
 
     def command(self, setup: Setup, place: Place) -> list[str]:
         server = "proto h2" if setup.up == "h2c" else ""
@@ -155,6 +168,7 @@ class Envoy(Peer):
 
 class GoProxy(Peer):
     name = "go"
+    needs = "go"
 
     def supports(self, setup: Setup) -> bool:
         return not setup.limit
@@ -172,6 +186,22 @@ class GoProxy(Peer):
 
     def version(self) -> str:
         return subprocess.run([program("go"), "version"], capture_output=True, text=True).stdout.strip()
+
+
+class Floor(Peer):
+    """Not a proxy that anybody would run: what the kernel alone costs."""
+
+    name = "floor"
+    needs = "gcc"
+
+    def supports(self, setup: Setup) -> bool:
+        return setup.floor
+
+    def command(self, setup: Setup, place: Place) -> list[str]:
+        return [str(tool("floor")), place.address, str(place.port), str(place.origin_port)]
+
+    def version(self) -> str:
+        return "empty epoll proxy"
 
 
 class Penstock(Peer):
@@ -211,7 +241,7 @@ def _envoy() -> Path | None:
     return found[0] if found else None
 
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy())}
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (Penstock(), Nginx(), Haproxy(), Envoy(), GoProxy(), Floor())}
 
 
 class Running:
@@ -223,7 +253,7 @@ class Running:
         self.peer = peer
         self.place = Place(origin_port)
         self.place.make_certificate()
-        argv = [*wrap, *peer.command(setup, self.place)]
+        argv = [*(word.replace("@DIR@", str(self.place.dir)) for word in wrap), *peer.command(setup, self.place)]
         self.process = Process(argv, env=peer.environment(setup, self.place), cpu=cpu)
         self.address = self.place.address
         self.port = self.place.tls_port if setup.down == "tls" else self.place.port

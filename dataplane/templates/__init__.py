@@ -1,0 +1,1 @@
+"""Templates of the request log: Go's text/template for one record at a time."""

@@ -1,0 +1,668 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""h1_server: bodies; the story is in h1_server.pxd.
+
+Floor      mux: may cimport ext.base, ext.stats, ext.loop, ext.http, ext.transport.
+Takes      an accepted transport, and what was read while its protocol was found out.
+Gives      server streams of stream.pxd.
+Never      decides what a request means; answers by itself.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+from ext.base.arena cimport arena, arena_free, arena_new
+from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
+from ext.base.faults cimport (
+    BODY_INCOMPLETE,
+    CALLER_GONE,
+    CALLER_RESET,
+    HEAD_TIMED_OUT,
+    NO_MEMORY,
+    REQUEST_HEAD_TOO_LARGE,
+)
+from ext.base.links cimport links_append, links_init, links_remove
+from ext.base.result cimport AGAIN, DONE, OK
+from ext.base.slab cimport slab_give, slab_take
+from ext.base.span cimport span, span_of
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
+from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
+from ext.http.h1_write cimport h1_write_response, h1_write_trailers
+from ext.http.head cimport (
+    BODY_CHUNKED,
+    BODY_LENGTH,
+    BODY_NONE,
+    BODY_UNTIL_CLOSE,
+    HTTP_1_1,
+    METHOD_HEAD,
+    field,
+    head,
+    head_has,
+    head_keep,
+)
+from ext.http.names cimport NAME_CONTENT_LENGTH
+from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
+from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h2_server cimport h2_server_open
+from ext.mux.h1_wire cimport (
+    wire_body,
+    wire_clear,
+    wire_fill,
+    wire_flush,
+    wire_init,
+    wire_leave,
+    wire_put,
+    wire_view,
+)
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
+from ext.mux.stream cimport stream, stream_ops
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
+from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
+
+cdef enum:
+    READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
+
+
+cdef inline void extra_field(
+    field* extra, int* count, const char* name, size_t name_n, const char* value, size_t value_n
+) noexcept nogil:
+    extra[count[0]].name = span_of(name, name_n)
+    extra[count[0]].value = span_of(value, value_n)
+    count[0] += 1
+
+
+cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil:
+    """Takes the transport over; NULL, and the transport closed, without memory.
+
+    early   what was read already, perhaps nothing
+    """
+    cdef h1_server* c = <h1_server*>slab_take(&mux_of(w).servers)
+    if c is NULL:
+        t.ops.close(t, True)
+        return NULL
+    LIVE_UP(LIVE_CONN)
+    memset(c, 0, sizeof(h1_server))
+    links_init(&c.grave.link)
+    c.grave.bury = server_bury
+    c.home = w
+    links_init(&c.all)
+    links_append(&w.conns, &c.all)
+    w.conn_count += 1
+    wire_init(&c.wire, t)
+    errand_init(&c.wire.unsent, on_unsent, c)
+    errand_init(&c.wire.resume, on_resume, c)
+    timer_init(&c.clock, on_clock, c)
+    c.state = SERVER_WAIT
+    t.owner = c
+    t.on_ready = on_edge
+    if w.bounds.head_timeout_ns:
+        timer_set(&w.wheel, &c.clock, w.now_ns + w.bounds.head_timeout_ns)
+    if n and wire_leave(&c.wire, early, n) < 0:
+        h1_server_close(c, True)
+        return NULL
+    return c
+
+
+cdef void server_bury(corpse* grave) noexcept nogil:
+    cdef h1_server* c = <h1_server*>grave
+    LIVE_DOWN(LIVE_CONN)
+    slab_give(&mux_of(c.home).servers, c)
+
+
+cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil:
+    """Lets the connection go at once; an exchange that is open must have let go before."""
+    if c.state == SERVER_CLOSED:
+        return
+    c.state = SERVER_CLOSED
+    links_remove(&c.all)
+    c.home.conn_count -= 1
+    timer_drop(&c.clock)
+    wire_clear(&c.wire)
+    h1_body_clear(&c.body)
+    c.wire.t.ops.close(c.wire.t, hard)
+    worker_inter(c.home, &c.grave)
+
+
+cdef void linger(h1_server* c) noexcept nogil:
+    """Sends what waits and the FIN, then reads on for a while before it closes."""
+    c.state = SERVER_LINGER
+    h1_body_clear(&c.body)
+    wire_leave(&c.wire, NULL, 0)
+    c.wire.shut_after = True
+    timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.linger_timeout_ns)
+    if wire_flush(&c.wire) < 0:
+        h1_server_close(c, False)
+
+
+cdef void owner_fault(h1_server* c, int fault) noexcept nogil:
+    """Tells the exchange, which lets go in its own way; closes when nobody is there."""
+    if c.s.owner is not NULL:
+        c.s.events.on_fault(c.s.owner, fault)
+        return
+    h1_server_close(c, False)
+
+
+# ── edges and clocks ──────────────────────────────────────────────────────
+
+cdef void on_edge(transport* t) noexcept nogil:
+    cdef h1_server* c = <h1_server*>t.owner
+    if t.writable and c.wire.out.len:
+        flush_now(c, True)
+        if c.state == SERVER_CLOSED:
+            return
+    h1_server_run(c)
+
+
+cdef void on_unsent(errand* e) noexcept nogil:
+    flush_now(<h1_server*>e.owner, False)
+
+
+cdef void on_resume(errand* e) noexcept nogil:
+    h1_server_run(<h1_server*>e.owner)
+
+
+cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
+    """Writes what waits; after an edge that emptied the queue its owner has room again."""
+    cdef int result = wire_flush(&c.wire)
+    c.s.queued = c.wire.out.len
+    if result < 0:
+        if c.state == SERVER_OPEN or c.state == SERVER_RAW:
+            owner_fault(c, -result)
+        else:
+            h1_server_close(c, False)
+    elif result == OK and by_edge and c.s.owner is not NULL:
+        c.s.events.on_room(c.s.owner)
+
+
+cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
+    cdef h1_server* c = <h1_server*>clock.owner
+    if c.state == SERVER_WAIT:
+        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+    h1_server_close(c, False)
+
+
+# ── reading ───────────────────────────────────────────────────────────────
+
+cdef void h1_server_run(h1_server* c) noexcept nogil:
+    """Goes on as far as bytes and the owner allow; harmless at any time."""
+    cdef int reads = 0
+    cdef int result
+    if c.running or c.state == SERVER_CLOSED:
+        return
+    if c.home.reading:
+        worker_soon(c.home, &c.wire.resume)
+        return
+    c.running = True
+    c.home.reading = True
+    while True:
+        if c.state == SERVER_WAIT:
+            result = read_head(c)
+        elif c.state == SERVER_OPEN and not c.request_done and c.wanted:
+            result = read_body(c)
+        elif c.state == SERVER_RAW and c.wanted and not c.request_done:
+            result = read_raw(c)
+        elif c.state == SERVER_DRAIN:
+            result = drain(c)
+        elif c.state == SERVER_LINGER:
+            result = discard(c)
+        else:
+            break
+        reads += 1
+        if result == AGAIN or c.state == SERVER_CLOSED:
+            break
+        if reads == READS_MAX:
+            worker_next(c.home, &c.wire.resume)
+            break
+    c.running = False
+    c.home.reading = False
+    if c.state == SERVER_OPEN or c.state == SERVER_RAW:
+        watch_caller(c)
+
+
+cdef void watch_caller(h1_server* c) noexcept nogil:
+    """A caller that closes before the head of its answer has gone; one that resets has gone at any time."""
+    if c.wire.t.broken:
+        owner_fault(c, CALLER_RESET)
+    elif c.state == SERVER_OPEN and c.wire.t.peer_closed and not c.head_sent and (c.request_done or not c.wanted):
+        owner_fault(c, CALLER_GONE)
+
+
+cdef int read_head(h1_server* c) noexcept nogil:
+    """One head from what is kept or read; AGAIN when it is not complete yet."""
+    cdef mux_context* m = mux_of(c.home)
+    cdef char* at
+    cdef size_t n, used
+    cdef ssize_t got
+    cdef head h
+    cdef int result
+    cdef bint fresh = c.wire.scanned == 0 and wire_view(&c.wire, &at, &n)
+    if not fresh:
+        if not c.wire.t.readable:
+            return AGAIN
+        got = wire_fill(&c.wire, &at, &n)
+        if got <= 0:
+            if got == IO_AGAIN:
+                return AGAIN
+            h1_server_close(c, False)
+            return AGAIN
+        if not c.served and (at[0] == c'P' or c.wire.t.alpn == ALPN_H2) and not stays_h1(c, at, n):
+            return OK if c.state == SERVER_WAIT and c.wire.t.readable else AGAIN
+        if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.request_limits.head_max:
+            return AGAIN
+    result = h1_parse_request(at, n, &m.request_limits, m.fields, &h, &used)
+    if result == AGAIN and n >= m.request_limits.head_max:
+        result = -REQUEST_HEAD_TOO_LARGE
+    if result == AGAIN:
+        return head_incomplete(c, at, n)
+    open_exchange(c, at, n, result, &h, used)
+    return OK
+
+
+cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
+    """False when these first bytes are, or may become, those of HTTP/2; the connection changes hands then."""
+    cdef worker* w = c.home
+    cdef transport* t = c.wire.t
+    cdef sniffed found = SNIFFED_H2 if t.alpn == ALPN_H2 else sniff(at, n)
+    if found == SNIFFED_H1:
+        return True
+    if found != SNIFFED_H2:
+        if wire_leave(&c.wire, at, n) < 0:
+            h1_server_close(c, True)
+        c.wire.scanned = 1
+        return False
+    c.state = SERVER_CLOSED
+    links_remove(&c.all)
+    w.conn_count -= 1
+    timer_drop(&c.clock)
+    h2_server_open(w, t, at, n)
+    wire_clear(&c.wire)
+    worker_inter(w, &c.grave)
+    return False
+
+
+cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
+    """Keeps the beginning of a head; its time runs from the first byte."""
+    if n == 0:
+        wire_leave(&c.wire, NULL, 0)
+        return AGAIN
+    if wire_leave(&c.wire, at, n) < 0:
+        h1_server_close(c, True)
+        return AGAIN
+    if c.wire.scanned == 0:
+        h1_head_ended(at, n, &c.wire.scanned)
+        if c.wire.scanned == 0:
+            c.wire.scanned = 1
+        if c.home.bounds.head_timeout_ns and (c.served or not timer_is_set(&c.clock)):
+            timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.head_timeout_ns)
+    return OK if c.wire.t.readable else AGAIN
+
+
+cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
+    """A complete head, or the fault in it, becomes an exchange."""
+    cdef arena* mem = arena_new(&c.home.arenas)
+    cdef head* kept = NULL
+    cdef bint is_last
+    c.wire.scanned = 0
+    timer_drop(&c.clock)
+    if mem is NULL:
+        h1_server_close(c, True)
+        return
+    if result == OK:
+        kept = head_keep(h, at, used, mem)
+        if kept is NULL:
+            result = -NO_MEMORY
+    if result < 0:
+        used = n
+    if wire_leave(&c.wire, at + used, n - used) < 0:
+        arena_free(mem)
+        h1_server_close(c, True)
+        return
+    memset(&c.s, 0, sizeof(stream))
+    c.s.ops = &SERVER
+    c.s.home = c.home
+    c.s.via = c.wire.t
+    c.s.mem = mem
+    c.s.version = HTTP_1_1
+    c.s.connected = True
+    c.state = SERVER_OPEN
+    c.served = True
+    c.wanted = False
+    c.head_sent = False
+    c.answer_done = False
+    c.bodiless = False
+    c.until_close = False
+    c.drained = 0
+    c.keep_alive = result == OK and kept.keep_alive
+    c.version = kept.version if result == OK else HTTP_1_1
+    c.expects = result == OK and kept.expects_continue
+    c.bodiless = result == OK and kept.method == METHOD_HEAD
+    if result == OK:
+        h1_body_init(&c.body, kept.framing, kept.length, &mux_of(c.home).request_limits, True)
+        is_last = kept.framing == BODY_NONE or (kept.framing == BODY_LENGTH and kept.length == 0)
+    else:
+        is_last = False
+    c.request_done = is_last
+    mux_of(c.home).on_stream(c.home, &c.s)
+    if c.s.owner is NULL:
+        arena_free(c.s.mem)
+        h1_server_close(c, True)
+    elif result < 0:
+        c.s.events.on_fault(c.s.owner, -result)
+    else:
+        c.s.events.on_head(c.s.owner, kept, is_last)
+
+
+cdef int read_body(h1_server* c) noexcept nogil:
+    """Shows what there is of the body, as long as it is wanted."""
+    cdef char* at
+    cdef size_t n, used
+    cdef ssize_t got
+    cdef span data, none
+    cdef int result = OK
+    if not wire_view(&c.wire, &at, &n):
+        if not c.wire.t.readable:
+            return AGAIN
+        got = wire_fill(&c.wire, &at, &n)
+        if got == IO_AGAIN:
+            return AGAIN
+        if got <= 0:
+            owner_fault(c, BODY_INCOMPLETE if got == IO_EOF else <int>-got)
+            return AGAIN
+    while n and c.wanted and c.state == SERVER_OPEN:
+        result = h1_body_feed(&c.body, at, n, &used, &data)
+        at += used
+        n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
+        if result < 0:
+            wire_leave(&c.wire, NULL, 0)
+            owner_fault(c, -result)
+            return AGAIN
+        if result == DONE:
+            if wire_leave(&c.wire, at, n) < 0:
+                owner_fault(c, NO_MEMORY)
+            else:
+                end_body(c, data)
+            return OK
+        if data.len:
+            c.s.events.on_body(c.s.owner, data.at, data.len, False)
+        elif result == AGAIN:
+            break
+    if c.state == SERVER_OPEN or c.state == SERVER_DRAIN:
+        if wire_leave(&c.wire, at, n) < 0:
+            owner_fault(c, NO_MEMORY)
+            return AGAIN
+    return OK
+
+
+cdef void end_body(h1_server* c, span data) noexcept nogil:
+    """The last piece, and the trailers when there are any."""
+    cdef mux_context* m = mux_of(c.home)
+    cdef head h
+    cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    if result < 0:
+        owner_fault(c, -result)
+        return
+    c.request_done = True
+    if h.field_count:
+        if data.len:
+            c.s.events.on_body(c.s.owner, data.at, data.len, False)
+        if c.state == SERVER_OPEN and c.s.owner is not NULL:
+            c.s.events.on_trailers(c.s.owner, &h)
+    else:
+        c.s.events.on_body(c.s.owner, data.at, data.len, True)
+
+
+cdef int read_raw(h1_server* c) noexcept nogil:
+    cdef char* at
+    cdef size_t n
+    cdef ssize_t got
+    if not wire_view(&c.wire, &at, &n):
+        if not c.wire.t.readable:
+            return AGAIN
+        got = wire_fill(&c.wire, &at, &n)
+        if got == IO_AGAIN:
+            return AGAIN
+        if got == IO_EOF:
+            c.request_done = True
+            c.s.events.on_body(c.s.owner, NULL, 0, True)
+            return AGAIN
+        if got < 0:
+            owner_fault(c, <int>-got)
+            return AGAIN
+        c.s.events.on_body(c.s.owner, at, n, False)
+        return OK
+    c.s.events.on_body(c.s.owner, at, n, False)
+    if c.state != SERVER_CLOSED:
+        wire_leave(&c.wire, NULL, 0)
+    return OK
+
+
+cdef int drain(h1_server* c) noexcept nogil:
+    """Reads the rest of an upload whose answer has been given, so that the connection can go on."""
+    cdef char* at
+    cdef size_t n, used
+    cdef ssize_t got
+    cdef span data
+    cdef int result
+    if not wire_view(&c.wire, &at, &n):
+        if not c.wire.t.readable:
+            return AGAIN
+        got = wire_fill(&c.wire, &at, &n)
+        if got == IO_AGAIN:
+            return AGAIN
+        if got <= 0:
+            h1_server_close(c, False)
+            return AGAIN
+    while n:
+        result = h1_body_feed(&c.body, at, n, &used, &data)
+        at += used
+        n -= used
+        c.drained += <int64_t>used
+        if result < 0 or c.drained > c.home.bounds.drain_max:
+            linger(c)
+            return OK
+        if result == DONE:
+            wire_leave(&c.wire, at, n)
+            next_request(c)
+            return OK
+        if result == AGAIN:
+            break
+    wire_leave(&c.wire, NULL, 0)
+    return OK
+
+
+cdef int discard(h1_server* c) noexcept nogil:
+    """Reads and forgets until the peer has closed."""
+    cdef char* at
+    cdef size_t n
+    cdef ssize_t got
+    if not c.wire.t.readable:
+        return AGAIN
+    got = wire_fill(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got <= 0:
+        h1_server_close(c, False)
+        return AGAIN
+    return OK
+
+
+cdef void next_request(h1_server* c) noexcept nogil:
+    """The exchange is over and the connection stays."""
+    h1_body_clear(&c.body)
+    c.state = SERVER_WAIT
+    c.wire.scanned = 0
+    timer_drop(&c.clock)
+    if c.home.bounds.idle_timeout_ns:
+        timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.idle_timeout_ns)
+
+
+# ── the stream's side: what the exchange asks ─────────────────────────────
+
+cdef inline h1_server* server_of(stream* s) noexcept nogil:
+    return <h1_server*>(<char*>s - sizeof(corpse))
+
+
+cdef int result_of(h1_server* c, int result) noexcept nogil:
+    c.s.queued = c.wire.out.len
+    if result < 0:
+        return result
+    return AGAIN if c.s.queued > QUEUE_MARK else OK
+
+
+cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
+    """Writes a head with the framing and the Connection field that this connection needs."""
+    cdef h1_server* c = server_of(s)
+    cdef field extra[3]
+    cdef int count = 0
+    cdef int result
+    if h.status < 200:
+        if c.version < HTTP_1_1:
+            return OK
+        if h.status == 100:
+            c.expects = False
+        if h.status == 101:
+            c.head_sent = True
+            c.keep_alive = False
+            extra_field(extra, &count, b"Connection", 10, b"Upgrade", 7)
+            extra_field(extra, &count, b"Upgrade", 7, h.upgrade.at, h.upgrade.len)
+        result = h1_write_response(&c.wire.out, h, c.version, extra, count)
+        worker_soon(c.home, &c.wire.unsent)
+        return result_of(c, result)
+    if h.status == 204 or h.status == 304:
+        c.bodiless = True
+    c.wire.chunked = False
+    c.wire.length_left = -1
+    if c.bodiless:
+        pass
+    elif h.framing == BODY_LENGTH:
+        c.wire.length_left = h.length
+    elif last and h.framing == BODY_NONE:
+        if not head_has(h, NAME_CONTENT_LENGTH):
+            extra_field(extra, &count, b"Content-Length", 14, b"0", 1)
+    elif c.version >= HTTP_1_1:
+        c.wire.chunked = True
+        extra_field(extra, &count, b"Transfer-Encoding", 17, b"chunked", 7)
+    else:
+        c.until_close = True
+        c.keep_alive = False
+    if c.home.draining or (c.expects and not c.request_done):
+        c.keep_alive = False
+    if not c.keep_alive:
+        extra_field(extra, &count, b"Connection", 10, b"close", 5)
+    elif c.version < HTTP_1_1:
+        extra_field(extra, &count, b"Connection", 10, b"keep-alive", 10)
+    result = h1_write_response(&c.wire.out, h, c.version, extra, count)
+    c.head_sent = True
+    c.answer_done = last
+    worker_soon(c.home, &c.wire.unsent)
+    if last and c.wire.chunked and result >= 0:
+        result = wire_body(&c.wire, NULL, 0, True)
+    return result_of(c, result)
+
+
+cdef int server_send_body(stream* s, const char* at, size_t n, bint last) noexcept nogil:
+    cdef h1_server* c = server_of(s)
+    cdef int result = OK
+    if c.state == SERVER_RAW:
+        result = wire_put(&c.wire, at, n)
+        if last:
+            c.wire.shut_after = True
+            worker_soon(c.home, &c.wire.unsent)
+    elif not c.bodiless:
+        result = wire_body(&c.wire, at, n, last)
+    if last:
+        c.answer_done = True
+    return result_of(c, result)
+
+
+cdef int server_send_trailers(stream* s, const head* h) noexcept nogil:
+    """Ends a chunked body with its trailers; any other framing has no place for them."""
+    cdef h1_server* c = server_of(s)
+    cdef int result
+    if not c.wire.chunked or c.bodiless:
+        return server_send_body(s, NULL, 0, True)
+    c.answer_done = True
+    result = wire_put(&c.wire, b"0\r\n", 3)
+    if result >= 0:
+        result = h1_write_trailers(&c.wire.out, h)
+        worker_soon(c.home, &c.wire.unsent)
+    return result_of(c, result)
+
+
+cdef int server_turn_raw(stream* s) noexcept nogil:
+    cdef h1_server* c = server_of(s)
+    c.state = SERVER_RAW
+    c.request_done = False
+    c.answer_done = False
+    h1_body_clear(&c.body)
+    return OK
+
+
+cdef void server_want_body(stream* s, bint wanted) noexcept nogil:
+    cdef h1_server* c = server_of(s)
+    c.wanted = wanted
+    if wanted:
+        h1_server_run(c)
+
+
+cdef void server_flush(stream* s) noexcept nogil:
+    """A write that fails is found by the next edge or errand: the caller may be inside an event."""
+    cdef h1_server* c = server_of(s)
+    if wire_flush(&c.wire) < 0:
+        c.wire.t.broken = True
+        worker_soon(c.home, &c.wire.resume)
+    c.s.queued = c.wire.out.len
+
+
+cdef void server_reset(stream* s, int fault) noexcept nogil:
+    """Cuts the connection so that the answer is seen to be incomplete.
+
+    An answer that ends with its connection would look whole after a FIN, so
+    that one gets a reset.
+    """
+    cdef h1_server* c = server_of(s)
+    c.s.owner = NULL
+    if c.state == SERVER_RAW or not c.until_close:
+        wire_flush(&c.wire)
+    h1_server_close(c, c.until_close)
+
+
+cdef void server_release(stream* s) noexcept nogil:
+    """The answer is complete; decides what becomes of the connection."""
+    cdef h1_server* c = server_of(s)
+    cdef char* at
+    cdef size_t n
+    c.s.owner = NULL
+    if c.state == SERVER_RAW:
+        if wire_flush(&c.wire) == AGAIN:
+            linger(c)
+        else:
+            h1_server_close(c, False)
+        return
+    if c.keep_alive and c.request_done:
+        next_request(c)
+    elif c.keep_alive:
+        c.state = SERVER_DRAIN
+        timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.linger_timeout_ns)
+    elif c.request_done and not c.wire.t.readable and not wire_view(&c.wire, &at, &n) and wire_flush(&c.wire) == OK:
+        h1_server_close(c, False)
+        return
+    else:
+        linger(c)
+    if c.state != SERVER_WAIT or c.wire.kept_len or c.wire.t.readable:
+        h1_server_run(c)
+
+
+cdef stream_ops SERVER
+SERVER.send_head = server_send_head
+SERVER.send_body = server_send_body
+SERVER.send_trailers = server_send_trailers
+SERVER.turn_raw = server_turn_raw
+SERVER.want_body = server_want_body
+SERVER.flush = server_flush
+SERVER.reset = server_reset
+SERVER.release = server_release

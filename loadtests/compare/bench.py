@@ -1,0 +1,141 @@
+"""Bench: the state of one run: its peers, rounds and measured values."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Protocol
+
+from loadtests.compare.load import LoadError
+from loadtests.compare.peers import Peer, Running, Setup
+from loadtests.process import ProcessError
+from loadtests.tools import ToolError
+
+US = "penstock"
+
+
+class Case(Protocol):
+    """A case of the bench: its name for ONLY, its title for the table, and its rounds."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    def run(self, bench: Bench) -> None: ...
+
+
+class Spread:
+    """A median and the smallest and largest value that it stands for."""
+
+    __slots__ = ("high", "low", "median")
+
+    def __init__(self, values: list[float]) -> None:
+        self.median = statistics.median(values)
+        self.low = min(values)
+        self.high = max(values)
+
+
+class Bench:
+    """Peers, rounds and CPUs of a run, and every value measured in it.
+
+    values[case][metric][peer] is one number for each round, in order; a round
+    that failed is None, and `failures` says why.
+    """
+
+    def __init__(
+        self,
+        peers: list[Peer],
+        *,
+        rounds: int,
+        seconds: float,
+        quick: bool,
+        beside: dict[str, set[str]],
+        say: Callable[[str], None],
+    ) -> None:
+        """beside names, by case, the peers that are measured; a case that is not in it has them all."""
+        self.peers = peers
+        self._beside = beside
+        self.rounds = rounds
+        self.seconds = seconds
+        self.quick = quick
+        self.say = say
+        self.values: dict[str, dict[str, dict[str, list[float | None]]]] = {}
+        self.failures: list[str] = []
+        self.notes: dict[str, str] = {}
+        """Lines to print beside the tables, such as the most frequent system calls."""
+        self.few = 1 if quick else 3
+        """Rounds of what hardly varies."""
+        cpus = sorted(os.sched_getaffinity(0))
+        # the proxy has a CPU to itself, origin and callers share the other
+        self.proxy_cpu: int | None = cpus[0] if len(cpus) > 1 else None
+        self.load_cpu: int | None = cpus[1] if len(cpus) > 1 else None
+
+    def record(self, case: str, metric: str, peer: str, value: float | None) -> None:
+        """Adds the value of one round."""
+        self.values.setdefault(case, {}).setdefault(metric, {}).setdefault(peer, []).append(value)
+
+    def fail(self, case: str, peer: str, why: object) -> None:
+        """Notes that a measurement could not be made, or saw failed requests."""
+        self.failures.append(f"{case}: {peer}: {why}")
+        self.say(f"  ! {case}: {peer}: {why}")
+
+    def peers_of(self, case: str) -> list[Peer]:
+        """The peers that this run measures in a case."""
+        return [peer for peer in self.peers if case not in self._beside or peer.name in self._beside[case]]
+
+    def in_turns(self, round_number: int, names: list[str]) -> list[str]:
+        """The peers of a round. Each round begins with another one, so that none always runs in the same wake."""
+        by = round_number % len(names) if names else 0
+        return names[by:] + names[:by]
+
+    @contextmanager
+    def running(self, case: str, setup: Setup, origin_port: int) -> Iterator[dict[str, Running]]:
+        """All peers that support `setup`, started and ready; those that fail are noted and left out."""
+        with ExitStack() as stack:
+            started: dict[str, Running] = {}
+            for peer in self.peers_of(case):
+                if not peer.supports(setup):
+                    continue
+                try:
+                    one = stack.enter_context(Running(peer, setup, origin_port, cpu=self.proxy_cpu))
+                    one.wait_ready()
+                except (ProcessError, ToolError, OSError) as e:
+                    self.fail(case, peer.name, e)
+                    continue
+                started[peer.name] = one
+            yield started
+
+    def try_round(
+        self, case: str, peer: str, measure: Callable[[], dict[str, float]], metrics: tuple[str, ...]
+    ) -> None:
+        """Measures one round of one peer; a failure is noted, and its values are None."""
+        try:
+            seen = measure()
+        except (LoadError, ProcessError, ToolError, OSError) as e:
+            self.fail(case, peer, e)
+            seen = {}
+        for metric in metrics:
+            self.record(case, metric, peer, seen.get(metric))
+
+    def column(self, case: str, metric: str, peer: str) -> list[float | None]:
+        """The values of one peer, one for each round; empty when nothing was measured."""
+        return self.values.get(case, {}).get(metric, {}).get(peer, [])
+
+    def spread(self, case: str, metric: str, peer: str) -> Spread | None:
+        """Median and range over the rounds; None when no round succeeded."""
+        good = [value for value in self.column(case, metric, peer) if value is not None]
+        return Spread(good) if good else None
+
+    def paired(self, case: str, metric: str, peer: str, combine: Callable[[float, float], float]) -> Spread | None:
+        """Our value and the peer's of the same round, combined, over all rounds.
+
+        A round in which the peer's value is not above 0 says nothing about a ratio
+        (noise hid what it added) and is left out.
+        """
+        ours, theirs = self.column(case, metric, US), self.column(case, metric, peer)
+        pairs = [combine(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None and b > 0]
+        return Spread(pairs) if pairs else None

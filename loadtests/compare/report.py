@@ -1,0 +1,105 @@
+"""Report: what a run measured, as tables for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests.compare.bench import US, Bench, Spread
+from loadtests.compare.figures import FIGURES
+
+
+def number(value: float) -> str:
+    """A value with three digits that count."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def with_range(seen: Spread) -> str:
+    """Median, and smallest to largest in brackets."""
+    return f"{number(seen.median)} ({number(seen.low)}..{number(seen.high)})"
+
+
+def metrics_table(bench: Bench, titles: dict[str, str]) -> Table:
+    """Every metric of every case: a column for each peer, medians over the rounds."""
+    names = [peer.name for peer in bench.peers]
+    extra = {peer for metrics in bench.values.values() for by in metrics.values() for peer in by} - set(names)
+    table = Table(title=f"Medians of {bench.rounds} rounds; in brackets our ratio to the peer, of paired rounds")
+    table.add_column("case")
+    table.add_column("metric")
+    columns = [*names, *sorted(extra)]
+    for name in columns:
+        table.add_column(name, justify="right")
+    for case, metrics in bench.values.items():
+        for at, metric in enumerate(metrics):
+            cells = [_cell(bench, case, metric, name) for name in columns]
+            table.add_row(titles[case] if at == 0 else "", metric, *cells)
+        table.add_section()
+    return table
+
+
+def _cell(bench: Bench, case: str, metric: str, name: str) -> str:
+    seen = bench.spread(case, metric, name)
+    if seen is None:
+        return "-"
+    if name == US:
+        return number(seen.median)
+    ratio = bench.paired(case, metric, name, lambda a, b: a / b)
+    return f"{number(seen.median)} [{ratio.median:.2f}]" if ratio else number(seen.median)
+
+
+def figures_table(bench: Bench) -> Table:
+    """Each target that this run could judge, and whether it is met."""
+    table = Table(title="Figures to reach")
+    for name in ("figure", "target", "measured (min..max)", ""):
+        table.add_column(name)
+    for figure in FIGURES:
+        seen = figure.measured(bench)
+        if seen is None:
+            continue
+        met = figure.met(seen)
+        word = "[green]met[/]" if met else "[red]not met[/]"
+        table.add_row(figure.title, figure.target(), with_range(seen), word)
+    return table
+
+
+def show(bench: Bench, titles: dict[str, str], *, whole: bool) -> None:
+    """Prints both tables, what failed, and, of a whole run, the figures without a value."""
+    console = Console(width=None if Console().is_terminal else 170)
+    console.print(metrics_table(bench, titles))
+    table = figures_table(bench)
+    if table.row_count:
+        console.print(table)
+    left = [f"{f.title} ({f.target()})" for f in FIGURES if f.measured(bench) is None]
+    if whole and left:
+        console.print(f"Not measured in this run: {'; '.join(left)}", highlight=False, soft_wrap=True)
+    for about, words in bench.notes.items():
+        console.print(f"{about}: {words}", highlight=False)
+    for failure in bench.failures:
+        console.print(f"! {failure}", markup=False, highlight=False)
+
+
+def write(bench: Bench, environment: dict[str, object], path: Path) -> None:
+    """Writes every round, the figures, and the environment as JSON."""
+    figures = []
+    for figure in FIGURES:
+        seen = figure.measured(bench)
+        row: dict[str, object] = {"figure": figure.title, "target": figure.target(), "case": figure.case}
+        if seen is not None:
+            row |= {"median": seen.median, "low": seen.low, "high": seen.high, "met": figure.met(seen)}
+        figures.append(row)
+    document = {
+        "environment": environment,
+        "rounds": bench.rounds,
+        "seconds_each": bench.seconds,
+        "figures": figures,
+        "notes": bench.notes,
+        "failures": bench.failures,
+        "values": bench.values,
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")
