@@ -27,7 +27,7 @@ from ext.base.links cimport links_init
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_next, span_number, span_of, span_starts, span_trim
-from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_finished_by_close, h1_body_init, h1_body_trailers
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_finished_by_close, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_response
 from ext.http.h1_write cimport h1_write_request, h1_write_trailers
 from ext.http.head cimport (
@@ -62,8 +62,6 @@ from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worke
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
-
-cdef const char* CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
 cdef client* h1_client_open(worker* w, transport* t) noexcept nogil:
@@ -282,8 +280,6 @@ cdef int show_head(h1_client* c, head* h, char* rest, size_t n) noexcept nogil:
     """
     cdef bint interim = h.status < 200 and h.status != 101
     cdef bint last = False
-    cdef span data
-    cdef size_t used
     if not interim:
         c.head_seen = True
         if h.status == 101:
@@ -345,12 +341,16 @@ cdef int read_body(h1_client* c) noexcept nogil:
 cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
     """Shows the body in these bytes, piece by piece, as long as it is wanted."""
     cdef size_t used
-    cdef span data
+    cdef span data, none
     cdef int result
     while n and c.wanted and c.state == CLIENT_BUSY and c.s.owner is not NULL:
         result = h1_body_feed(&c.body, at, n, &used, &data)
         at += used
         n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
         if result < 0:
             stream_fault(c, -result)
             return AGAIN
@@ -373,9 +373,12 @@ cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
 cdef void end_answer(h1_client* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef head h
-    cdef int found = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
+    cdef int result = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
+    if result < 0:
+        stream_fault(c, -result)
+        return
     c.answer_done = True
-    if found > 0:
+    if h.field_count:
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         if c.state == CLIENT_BUSY and c.s.owner is not NULL:
@@ -452,8 +455,11 @@ cdef int result_of(h1_client* c, int result) noexcept nogil:
 cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
     """Writes a request head with the framing that this connection needs."""
     cdef h1_client* c = client_of(s)
-    cdef const char* lines[1]
+    cdef field extra[4]
     cdef int count = 0
+    extra[0].name = span_of(b"Host", 4)
+    extra[0].value = h.authority
+    count = 1
     c.to_head = h.method == METHOD_HEAD
     c.wire.chunked = False
     c.wire.length_left = -1
@@ -461,11 +467,18 @@ cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif h.framing == BODY_CHUNKED and not last:
         c.wire.chunked = True
-        lines[0] = CHUNKED
-        count = 1
+        extra[count].name = span_of(b"Transfer-Encoding", 17)
+        extra[count].value = span_of(b"chunked", 7)
+        count += 1
+    if h.wants_upgrade:
+        extra[count].name = span_of(b"Connection", 10)
+        extra[count].value = span_of(b"Upgrade", 7)
+        extra[count + 1].name = span_of(b"Upgrade", 7)
+        extra[count + 1].value = h.upgrade
+        count += 2
     c.request_done = last
     worker_soon(c.c.home, &c.wire.unsent)
-    return result_of(c, h1_write_request(&c.wire.out, h, lines, count))
+    return result_of(c, h1_write_request(&c.wire.out, h, extra, count))
 
 
 cdef int stream_send_body(stream* s, const char* at, size_t n, bint last) noexcept nogil:
@@ -533,7 +546,9 @@ cdef void stream_release(stream* s) noexcept nogil:
     """The answer is complete; the connection serves again if both messages ended and both sides allow it."""
     cdef h1_client* c = client_of(s)
     c.s.owner = NULL
-    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len:
+    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len or (
+        c.wire.t.peer_closed or c.wire.t.broken
+    ):
         if c.state == CLIENT_RAW:
             wire_flush(&c.wire)
         client_end(c)
@@ -544,8 +559,6 @@ cdef void stream_release(stream* s) noexcept nogil:
     c.c.idle_since_ns = c.c.home.now_ns
     if c.c.on_change is not NULL:
         c.c.on_change(&c.c)
-    if c.state == CLIENT_IDLE and (c.wire.t.peer_closed or c.wire.t.broken):
-        h1_client_run(c)
 
 
 cdef stream_ops STREAM

@@ -23,8 +23,8 @@ from ext.base.faults cimport (
 from ext.base.links cimport links_append, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
-from ext.base.span cimport span
-from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_init, h1_body_trailers
+from ext.base.span cimport span, span_of
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
 from ext.http.h1_write cimport h1_write_response, h1_write_trailers
 from ext.http.head cimport (
@@ -34,6 +34,7 @@ from ext.http.head cimport (
     BODY_UNTIL_CLOSE,
     HTTP_1_1,
     METHOD_HEAD,
+    field,
     head,
     head_has,
     head_keep,
@@ -41,6 +42,7 @@ from ext.http.head cimport (
 from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
@@ -51,18 +53,22 @@ from ext.mux.h1_wire cimport (
     wire_put,
     wire_view,
 )
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
 from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
-from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
+from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
 
-cdef const char* CHUNKED = b"Transfer-Encoding: chunked\r\n"
-cdef const char* NO_LENGTH = b"Content-Length: 0\r\n"
-cdef const char* CLOSE = b"Connection: close\r\n"
-cdef const char* KEEP = b"Connection: keep-alive\r\n"
+
+cdef inline void extra_field(
+    field* extra, int* count, const char* name, size_t name_n, const char* value, size_t value_n
+) noexcept nogil:
+    extra[count[0]].name = span_of(name, name_n)
+    extra[count[0]].value = span_of(value, value_n)
+    count[0] += 1
 
 
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil:
@@ -239,6 +245,8 @@ cdef int read_head(h1_server* c) noexcept nogil:
                 return AGAIN
             h1_server_close(c, False)
             return AGAIN
+        if not c.served and (at[0] == c'P' or c.wire.t.alpn == ALPN_H2) and not stays_h1(c, at, n):
+            return OK if c.state == SERVER_WAIT and c.wire.t.readable else AGAIN
         if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.request_limits.head_max:
             return AGAIN
     result = h1_parse_request(at, n, &m.request_limits, m.fields, &h, &used)
@@ -248,6 +256,28 @@ cdef int read_head(h1_server* c) noexcept nogil:
         return head_incomplete(c, at, n)
     open_exchange(c, at, n, result, &h, used)
     return OK
+
+
+cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
+    """False when these first bytes are, or may become, those of HTTP/2; the connection changes hands then."""
+    cdef worker* w = c.home
+    cdef transport* t = c.wire.t
+    cdef sniffed found = SNIFFED_H2 if t.alpn == ALPN_H2 else sniff(at, n)
+    if found == SNIFFED_H1:
+        return True
+    if found != SNIFFED_H2:
+        if wire_leave(&c.wire, at, n) < 0:
+            h1_server_close(c, True)
+        c.wire.scanned = 1
+        return False
+    c.state = SERVER_CLOSED
+    links_remove(&c.all)
+    w.conn_count -= 1
+    timer_drop(&c.clock)
+    h2_server_open(w, t, at, n)
+    wire_clear(&c.wire)
+    worker_inter(w, &c.grave)
+    return False
 
 
 cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
@@ -264,7 +294,7 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
             c.wire.scanned = 1
         if c.home.bounds.head_timeout_ns and (c.served or not timer_is_set(&c.clock)):
             timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.head_timeout_ns)
-    return AGAIN
+    return OK if c.wire.t.readable else AGAIN
 
 
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
@@ -314,6 +344,7 @@ cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, s
     c.request_done = is_last
     mux_of(c.home).on_stream(c.home, &c.s)
     if c.s.owner is NULL:
+        arena_free(c.s.mem)
         h1_server_close(c, True)
     elif result < 0:
         c.s.events.on_fault(c.s.owner, -result)
@@ -326,7 +357,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
     cdef char* at
     cdef size_t n, used
     cdef ssize_t got
-    cdef span data
+    cdef span data, none
     cdef int result = OK
     if not wire_view(&c.wire, &at, &n):
         if not c.wire.t.readable:
@@ -341,6 +372,10 @@ cdef int read_body(h1_server* c) noexcept nogil:
         result = h1_body_feed(&c.body, at, n, &used, &data)
         at += used
         n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
         if result < 0:
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
@@ -352,7 +387,6 @@ cdef int read_body(h1_server* c) noexcept nogil:
                 end_body(c, data)
             return OK
         if data.len:
-            # The rest must be kept before the owner sees this piece: it may stop wanting, or let go.
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         elif result == AGAIN:
             break
@@ -367,9 +401,12 @@ cdef void end_body(h1_server* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef mux_context* m = mux_of(c.home)
     cdef head h
-    cdef int found = h1_body_trailers(&c.body, m.fields, &h)
+    cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    if result < 0:
+        owner_fault(c, -result)
+        return
     c.request_done = True
-    if found > 0:
+    if h.field_count:
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         if c.state == SERVER_OPEN and c.s.owner is not NULL:
@@ -479,18 +516,20 @@ cdef int result_of(h1_server* c, int result) noexcept nogil:
 cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
     """Writes a head with the framing and the Connection field that this connection needs."""
     cdef h1_server* c = server_of(s)
-    cdef const char* lines[3]
+    cdef field extra[3]
     cdef int count = 0
     cdef int result
     if h.status < 200:
         if c.version < HTTP_1_1:
             return OK
-        result = h1_write_response(&c.wire.out, h, NULL, 0)
         if h.status == 100:
             c.expects = False
         if h.status == 101:
             c.head_sent = True
             c.keep_alive = False
+            extra_field(extra, &count, b"Connection", 10, b"Upgrade", 7)
+            extra_field(extra, &count, b"Upgrade", 7, h.upgrade.at, h.upgrade.len)
+        result = h1_write_response(&c.wire.out, h, c.version, extra, count)
         worker_soon(c.home, &c.wire.unsent)
         return result_of(c, result)
     if h.status == 204 or h.status == 304:
@@ -503,24 +542,20 @@ cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif last and h.framing == BODY_NONE:
         if not head_has(h, NAME_CONTENT_LENGTH):
-            lines[count] = NO_LENGTH
-            count += 1
+            extra_field(extra, &count, b"Content-Length", 14, b"0", 1)
     elif c.version >= HTTP_1_1:
         c.wire.chunked = True
-        lines[count] = CHUNKED
-        count += 1
+        extra_field(extra, &count, b"Transfer-Encoding", 17, b"chunked", 7)
     else:
         c.until_close = True
         c.keep_alive = False
     if c.home.draining or (c.expects and not c.request_done):
         c.keep_alive = False
     if not c.keep_alive:
-        lines[count] = CLOSE
-        count += 1
+        extra_field(extra, &count, b"Connection", 10, b"close", 5)
     elif c.version < HTTP_1_1:
-        lines[count] = KEEP
-        count += 1
-    result = h1_write_response(&c.wire.out, h, lines, count)
+        extra_field(extra, &count, b"Connection", 10, b"keep-alive", 10)
+    result = h1_write_response(&c.wire.out, h, c.version, extra, count)
     c.head_sent = True
     c.answer_done = last
     worker_soon(c.home, &c.wire.unsent)
