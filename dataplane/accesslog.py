@@ -129,8 +129,9 @@ class AccessLog:
         self.revision = revision
         self.probes = probes
         self._server_ip = json_text(revision.pod_ip)
-        own = template is None or template.strip() == UPSTREAM_DEFAULT
-        self._template = None if own else Template(template)
+        self._template: Template | None = None
+        if template is not None and template.strip() != UPSTREAM_DEFAULT:
+            self._template = Template(template)
 
     def line(self, record: Record) -> bytes:
         """One line with its newline; empty for a probe that is not wanted."""

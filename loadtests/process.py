@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -155,6 +156,10 @@ class Process:
                     _kill(pid)
         return self._popen.wait()
 
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Waits until the program has ended by itself. Returns the exit status."""
+        return self._popen.wait(timeout_s)
+
     def stop(self) -> None:
         """Ends the tree and forgets its log."""
         self.end()
@@ -173,6 +178,15 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def end_on_term() -> None:
+    """Makes TERM raise SystemExit, so that what was started is ended as after an error."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def free_port(address: str = "127.0.0.1") -> int:

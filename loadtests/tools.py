@@ -17,10 +17,9 @@ C_SOURCES = {
 }
 GO_SOURCES = {
     "goproxy": HERE / "compare" / "goproxy",
-    "idleapp": HERE / "endure" / "idleapp",
-    "racers": HERE / "endure" / "racers",
-    "slowapp": HERE / "endure" / "slowapp",
-    "quitters": HERE / "endure" / "quitters",
+    "app": HERE / "origin" / "app",
+    "race": HERE / "endure" / "race",
+    "abandon": HERE / "endure" / "abandon",
 }
 
 

@@ -21,13 +21,18 @@ engine counts and by dataplane.metrics.fold.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 BYTES = (0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
-OLD_MS = (5, 10, 20, 40, 60, 80, 100, 150, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900)
-OLD_MS += (1000, 2000, 5000, 10000, 20000, 50000, 100000)
+OLD_MS = (5, 10, 20, 40, 60, 80, 100, 150, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1000, 2000, 5000,
+          10000, 20000, 50000, 100000)  # fmt: skip
 """The latency buckets that the sidecar had while its metrics went by the old names."""
 
 SCOPE = "penstock"
+HTTP_PORT = 80
 
 
 class Family:
@@ -190,7 +195,7 @@ OLD_TAGS = {"kn:disabled": "DISABLED", "kn:default": "DEFAULT", "kn:undefined": 
 """The route tags of the old names; any other tag is itself."""
 
 
-def server_attributes(key: tuple) -> list[tuple[str, str | int]]:
+def server_attributes(key: tuple[Any, ...]) -> list[tuple[str, str | int]]:
     """A key of `series` as OpenTelemetry attributes, in the order of their names."""
     method, scheme, host, port, version, status, tag = key
     pairs: list[tuple[str, str | int]] = [
@@ -207,7 +212,7 @@ def server_attributes(key: tuple) -> list[tuple[str, str | int]]:
     return pairs
 
 
-def client_attributes(key: tuple, app_port: int) -> list[tuple[str, str | int]]:
+def client_attributes(key: tuple[Any, ...], app_port: int) -> list[tuple[str, str | int]]:
     """A key of `client` the same way; the container is always at 127.0.0.1."""
     method, outcome, version, tag = key
     pairs: list[tuple[str, str | int]] = [("http.request.method", method)]
@@ -215,15 +220,15 @@ def client_attributes(key: tuple, app_port: int) -> list[tuple[str, str | int]]:
         pairs.append(("http.response.status_code", outcome))
     else:
         pairs.insert(0, ("error.type", outcome))
-    return [
-        *pairs,
+    pairs += [
         ("kn.route.tag", tag),
         ("network.protocol.name", "http"),
         ("network.protocol.version", version),
         ("server.address", "127.0.0.1"),
-        ("server.port", app_port),
-        ("url.scheme", "http"),
     ]
+    if app_port != HTTP_PORT:
+        pairs.append(("server.port", app_port))
+    return [*pairs, ("url.scheme", "http")]
 
 
 class Resource:
@@ -236,6 +241,20 @@ class Resource:
     """
 
     __slots__ = ("attributes", "old_labels")
+
+    @classmethod
+    def of(cls, identity: Any, version: str) -> Resource:
+        """From the settings' identity (dataplane.config.schema.Identity)."""
+        return cls(
+            namespace=identity.namespace,
+            pod=identity.telemetry_pod,
+            service_name=identity.telemetry_service,
+            service=identity.service,
+            configuration=identity.configuration,
+            revision=identity.revision,
+            version=version,
+            serving_pod=identity.pod,
+        )
 
     def __init__(
         self,

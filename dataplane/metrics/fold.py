@@ -7,8 +7,12 @@ OpenTelemetry has it. Histograms that fall together are added.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 OTHER = "_OTHER"
-METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"))
+METHODS = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -33,12 +37,12 @@ class Fold:
             known[value] = found = value
         return found
 
-    def series(self, series: dict) -> dict:
+    def series(self, series: dict[Any, Any]) -> dict[Any, Any]:
         """`series` of a snapshot with bounded labels; a default port is left out."""
-        out: dict = {}
+        out: dict[Any, Any] = {}
         for (method, scheme, host, port, version, status, tag), parts in series.items():
             key = (
-                method if method in METHODS else OTHER,
+                _method(method),
                 scheme,
                 self._value(self._hosts, host),
                 None if port == DEFAULT_PORTS.get(scheme) else port,
@@ -49,24 +53,32 @@ class Fold:
             out[key] = parts if key not in out else tuple(map(added, out[key], parts))
         return out
 
-    def client(self, series: dict) -> dict:
+    def client(self, series: dict[Any, Any]) -> dict[Any, Any]:
         """`client` of a snapshot the same way."""
-        out: dict = {}
+        out: dict[Any, Any] = {}
         for (method, outcome, version, tag), parts in series.items():
-            key = (method if method in METHODS else OTHER, outcome, version, self._value(self._tags, tag))
+            key = (_method(method), outcome, version, self._value(self._tags, tag))
             out[key] = parts if key not in out else tuple(map(added, out[key], parts))
         return out
 
-    def tagged(self, series: dict) -> dict:
+    def tagged(self, series: dict[Any, Any]) -> dict[Any, Any]:
         """`request_ms` of a snapshot the same way."""
-        out: dict = {}
+        out: dict[Any, Any] = {}
         for (status, tag), histogram in series.items():
             key = (status, self._value(self._tags, tag))
             out[key] = histogram if key not in out else added(out[key], histogram)
         return out
 
 
-def added(left: tuple, right: tuple) -> tuple:
+def _method(method: str) -> str:
+    """The label of a method; upstream takes one in lower case for the one in capitals."""
+    if method in METHODS:
+        return method
+    upper = method.upper()
+    return upper if upper in METHODS else OTHER
+
+
+def added(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
     """Two histograms with the same bounds as one."""
     counts = tuple([a + b for a, b in zip(left[0], right[0], strict=True)])
     return counts, left[1] + right[1], left[2] + right[2]

@@ -14,13 +14,18 @@ from dataplane.metrics import catalog
 from dataplane.metrics.fold import Fold
 from dataplane.metrics.process import readings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PIECE_CHARS = 32 * 1024
 ESCAPES = {10: "\\n", 34: '\\"', 92: "\\\\"}
 LABELS = "\0"
 
 
-def label_text(pairs: list | tuple) -> str:
+def label_text(pairs: list[Any] | tuple[Any, ...]) -> str:
     """Labels without braces. Values are escaped; what is no UTF-8 becomes U+FFFD."""
     return ",".join([f'{name.replace(".", "_")}="{_clean(value)}"' for name, value in pairs])
 
@@ -43,7 +48,7 @@ def _pattern(family: catalog.Family) -> str:
     return "".join(lines) + f"{name}_sum{{{LABELS}}} %r\n{name}_count{{{LABELS}}} %d\n"
 
 
-def _filled(pattern: str, labels: str, histogram: tuple) -> str:
+def _filled(pattern: str, labels: str, histogram: tuple[Any, ...]) -> str:
     counts, total, count = histogram
     return pattern.replace(LABELS, labels.replace("%", "%%")) % (*accumulate(counts), float(total), count)
 
@@ -74,11 +79,11 @@ class Prometheus:
         self._target += _head("penstock_build_info", "gauge", "The version that runs.")
         self._target += f"penstock_build_info{{{label_text([('version', version)])}}} 1\n"
 
-    def render(self, snapshot: object) -> bytes:
+    def render(self, snapshot: Any) -> bytes:
         """The whole text for one snapshot (see dataplane.metrics.catalog)."""
         return b"".join(self.pieces(snapshot))
 
-    def pieces(self, snapshot: object):
+    def pieces(self, snapshot: Any) -> Iterator[bytes]:
         """The same as an iterator over bytes, each piece a few ten KiB."""
         held: list[str] = []
         size = 0
@@ -90,7 +95,7 @@ class Prometheus:
                 held, size = [], 0
         yield "".join(held).encode()
 
-    def _texts(self, snapshot):
+    def _texts(self, snapshot: Any) -> Iterator[str]:
         yield self._target
         if self._names != "old":
             yield from self._knative(snapshot)
@@ -101,7 +106,7 @@ class Prometheus:
         for name, kind, help, value in readings():
             yield f"{_head(name, kind, help)}{name} {value!r}\n"
 
-    def _knative(self, snapshot):
+    def _knative(self, snapshot: Any) -> Iterator[str]:
         scope = self._scope
         if snapshot.pending is not None:
             depth = catalog.QUEUE_DEPTH
@@ -118,7 +123,7 @@ class Prometheus:
         client = [(f"{label_text(catalog.client_attributes(k, self._port))},{scope}", parts) for k, parts in calls]
         yield from self._histograms(catalog.CLIENT, client)
 
-    def _histograms(self, families: tuple, rows: list):
+    def _histograms(self, families: tuple[Any, ...], rows: list[Any]) -> Iterator[str]:
         if not rows:
             return
         for family in families:
@@ -130,7 +135,7 @@ class Prometheus:
             for labels, parts in rows:
                 yield _filled(pattern, labels, parts[part])
 
-    def _former(self, snapshot):
+    def _former(self, snapshot: Any) -> Iterator[str]:
         """The names of the time before OpenTelemetry, with their labels and buckets."""
         base = self._old
         requests = [
@@ -148,7 +153,7 @@ class Prometheus:
             depth = catalog.OLD_DEPTH
             yield f"{_head(depth.name, depth.kind, depth.help)}{depth.name}{{{base}}} {snapshot.pending}\n"
 
-    def _own(self, family: catalog.Family, counters: dict):
+    def _own(self, family: catalog.Family, counters: dict[Any, Any]) -> Iterator[str]:
         value = counters.get(family.field)
         if value is None:
             return

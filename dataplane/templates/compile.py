@@ -15,6 +15,14 @@ from dataplane.templates.parse import Parser
 from dataplane.templates.request import SCHEMA
 from dataplane.templates.values import Map, NilPointer, call_method, field, truth, type_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Node = tuple[Any, ...]
+    Value = Callable[["Frame", Any], Any]
+
 NOTHING = object()
 GO_ON, BREAK, CONTINUE = 0, 1, 2
 
@@ -77,12 +85,12 @@ class _Compiler:
         self.places += 1
         return self.places - 1
 
-    def nodes(self, tree: list, root: bool):
-        steps = [getattr(self, "_" + node[0])(node, root) for node in tree]
+    def nodes(self, tree: list[Node], root: bool) -> Value:
+        steps: list[Value] = [getattr(self, "_" + node[0])(node, root) for node in tree]
         if len(steps) == 1:
             return steps[0]
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             for step in steps:
                 signal = step(frame, dot)
                 if signal:
@@ -91,59 +99,59 @@ class _Compiler:
 
         return run
 
-    def _text(self, node: tuple, root: bool):
+    def _text(self, node: Node, root: bool) -> Value:
         piece = node[1]
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             frame.out.append(piece)
 
         return run
 
-    def _action(self, node: tuple, root: bool):
+    def _action(self, node: Node, root: bool) -> Value:
         value = self.pipe(node[1], root)
         if node[2]:
 
-            def quiet(frame, dot):
+            def quiet(frame: Frame, dot: Any) -> Any:
                 value(frame, dot)
 
             return quiet
         to_text = functions.to_text
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             frame.out.append(to_text(value(frame, dot)))
 
         return run
 
-    def _break(self, node: tuple, root: bool):
+    def _break(self, node: Node, root: bool) -> Value:
         return lambda frame, dot: BREAK
 
-    def _continue(self, node: tuple, root: bool):
+    def _continue(self, node: Node, root: bool) -> Value:
         return lambda frame, dot: CONTINUE
 
-    def _if(self, node: tuple, root: bool):
+    def _if(self, node: Node, root: bool) -> Value:
         known = len(self.scope)
         value = self.pipe(node[1], root)
         body, otherwise = self.nodes(node[2], root), self.nodes(node[3], root)
         del self.scope[known:]
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             return body(frame, dot) if truth(value(frame, dot)) else otherwise(frame, dot)
 
         return run
 
-    def _with(self, node: tuple, root: bool):
+    def _with(self, node: Node, root: bool) -> Value:
         known = len(self.scope)
         value = self.pipe(node[1], root)
         body, otherwise = self.nodes(node[2], False), self.nodes(node[3], root)
         del self.scope[known:]
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             found = value(frame, dot)
             return body(frame, found) if truth(found) else otherwise(frame, dot)
 
         return run
 
-    def _range(self, node: tuple, root: bool):
+    def _range(self, node: Node, root: bool) -> Value:
         known = len(self.scope)
         value = self.pipe(node[1], root)
         places = [self.place(name) for name in node[1][1]]
@@ -152,7 +160,7 @@ class _Compiler:
         item_place = places[-1] if places else None
         key_place = places[0] if len(places) > 1 else None
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             pairs = _pairs(value(frame, dot), key_place is not None)
             if not pairs:
                 return otherwise(frame, dot)
@@ -167,18 +175,21 @@ class _Compiler:
 
         return run
 
-    def pipe(self, node: tuple, root: bool):
+    def pipe(self, node: Node, root: bool) -> Value:
         _, names, assigns, commands = node
-        value = None
-        for command in commands:
+        value = self.command(commands[0], root, None)
+        for command in commands[1:]:
             value = self.command(command, root, value)
-        places = [self.place(n) if assigns else self.declare(n) for n in names]
-        if not places:
+        if not names:
             return value
-        if None in places:
-            return _failing(f"undefined variable: {names[0]}")
+        places: list[int] = []
+        for name in names:
+            place = self.place(name) if assigns else self.declare(name)
+            if place is None:
+                return _failing(f"undefined variable: {name}")
+            places.append(place)
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             result = value(frame, dot)
             for place in places:
                 if assigns and frame.vars[place] is NOTHING:
@@ -188,7 +199,7 @@ class _Compiler:
 
         return run
 
-    def command(self, operands: list, root: bool, final):
+    def command(self, operands: list[Node], root: bool, final: Value | None) -> Value:
         """One stage of a pipeline; `final` gives the value of the stage before."""
         head, kind = operands[0], operands[0][0]
         if kind == "ident":
@@ -205,7 +216,7 @@ class _Compiler:
             return _failing("nil is not a command")
         return self.operand(head, root)
 
-    def operand(self, node: tuple, root: bool):
+    def operand(self, node: Node, root: bool) -> Value:
         """The value of one operand that takes no arguments."""
         kind = node[0]
         if kind == "pipe":
@@ -218,19 +229,17 @@ class _Compiler:
             return self.command([node], root, None)
         if kind == "dot":
             return lambda frame, dot: dot
-        constant = {"nil": None}.get(kind, node[-1])
-        if kind == "number":
-            constant = constant.ideal
-            if constant is None:
-                return _failing("a number overflows int")
+        constant = None if kind == "nil" else node[1].ideal if kind == "number" else node[1]
+        if kind == "number" and constant is None:
+            return _failing("a number overflows int")
         return lambda frame, dot: constant
 
-    def variable(self, node: tuple):
+    def variable(self, node: Node) -> Value:
         place = self.place(node[1])
         if place is None:
             return _failing(f"undefined variable: {node[1]}")
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             value = frame.vars[place]
             if value is NOTHING:
                 raise ExecError("undefined variable")
@@ -238,7 +247,9 @@ class _Compiler:
 
         return run
 
-    def access(self, base, names: list, pos: int, operands: list, root: bool, final):
+    def access(
+        self, base: Value | None, names: list[str], pos: int, operands: list[Node], root: bool, final: Value | None
+    ) -> Value:
         """A chain of names, the last of which may take arguments.
 
         base  gives the first receiver; None stands for the dot.
@@ -252,7 +263,7 @@ class _Compiler:
         receiver = _reader(base, path)
         args = [self.argument(n, root) for n in operands[1:]]
 
-        def run(frame, dot):
+        def run(frame: Frame, dot: Any) -> Any:
             on = receiver(frame, dot)
             kinds = _argument_kinds(on, last)
             given = [arg(frame, dot, kinds[i] if i < len(kinds) else "any") for i, arg in enumerate(args)]
@@ -263,12 +274,12 @@ class _Compiler:
 
         return run
 
-    def argument(self, node: tuple, root: bool):
+    def argument(self, node: Node, root: bool) -> Callable[[Frame, Any, str], Any]:
         """An operand as the argument of a method that wants a certain type."""
         if node[0] == "number":
             number = node[1]
 
-            def count(frame, dot, kind):
+            def count(frame: Frame, dot: Any, kind: str) -> Any:
                 value = number.whole if kind == "int" else number.ideal
                 if kind == "string" or value is None:
                     raise ExecError(f"expected {kind}; found a number")
@@ -278,7 +289,7 @@ class _Compiler:
         value = self.operand(node, root)
         return lambda frame, dot, kind: _checked(value(frame, dot), kind)
 
-    def check(self, names: list, pos: int) -> None:
+    def check(self, names: list[str], pos: int) -> None:
         """Refuses a chain from the root that meets a name of Go's which is not supported here."""
         spot = "root"
         for name in names:
@@ -289,7 +300,7 @@ class _Compiler:
                 return
             spot = onward[name]
 
-    def function(self, head: tuple, operands: list, root: bool, final):
+    def function(self, head: Node, operands: list[Node], root: bool, final: Value | None) -> Value:
         _, name, pos = head
         args = [self.operand(n, root) for n in operands]
         if final is not None:
@@ -309,7 +320,7 @@ class _Compiler:
             return lambda frame, dot: function(left(frame, dot), right(frame, dot))
         return lambda frame, dot: function(*[arg(frame, dot) for arg in args])
 
-    def formatted(self, pattern: str, pos: int, args: list):
+    def formatted(self, pattern: str, pos: int, args: list[Value]) -> Value:
         """printf with a constant format, which is read once."""
         try:
             parts = fmt.parse(pattern)
@@ -318,18 +329,18 @@ class _Compiler:
         return lambda frame, dot: fmt.sprintf(parts, tuple([arg(frame, dot) for arg in args]))
 
 
-def _failing(reason: str):
-    def run(frame, dot):
+def _failing(reason: str) -> Value:
+    def run(frame: Frame, dot: Any) -> Any:
         raise ExecError(reason)
 
     return run
 
 
-def _lazy(args: list, stop_at: bool):
+def _lazy(args: list[Value], stop_at: bool) -> Value:
     if not args:
         return _failing("wrong number of args for and/or: want at least 1 got 0")
 
-    def run(frame, dot):
+    def run(frame: Frame, dot: Any) -> Any:
         value = None
         for arg in args:
             value = arg(frame, dot)
@@ -340,13 +351,13 @@ def _lazy(args: list, stop_at: bool):
     return run
 
 
-def _reader(base, names: list):
+def _reader(base: Value | None, names: list[str]) -> Value:
     """Follows names without arguments, from the dot when there is no base."""
     if len(names) == 2 and base is None:
         one, two = names
         return lambda frame, dot: field(field(dot, one), two)
 
-    def run(frame, dot):
+    def run(frame: Frame, dot: Any) -> Any:
         value = dot if base is None else base(frame, dot)
         for name in names:
             value = field(value, name)
@@ -355,7 +366,7 @@ def _reader(base, names: list):
     return run
 
 
-def _argument_kinds(receiver: object, name: str) -> tuple:
+def _argument_kinds(receiver: object, name: str) -> tuple[str, ...]:
     method = getattr(receiver, "METHODS", {}).get(name)
     return method[1] if method else ()
 
@@ -367,7 +378,7 @@ def _checked(value: object, kind: str) -> object:
     raise ExecError(f"wrong type for value; expected {kind}; got {type_name(value)}")
 
 
-def _pairs(value: object, two: bool) -> list:
+def _pairs(value: object, two: bool) -> list[tuple[Any, Any]]:
     """Keys and items to go through, in Go's order.
 
     two  whether both are asked for, which a number does not give.

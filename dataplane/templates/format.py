@@ -11,6 +11,10 @@ from __future__ import annotations
 from dataplane.templates.errors import ExecError
 from dataplane.templates.values import Map, NilPointer, Struct, raw, string, type_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 FLAGS = "#0+- "
 NAMED = "n"
 ESCAPES = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 34: '\\"', 92: "\\\\"}
@@ -39,13 +43,13 @@ class Spec:
 PLAIN = Spec("", None, None, "v")
 
 
-def parse(pattern: str) -> list:
+def parse(pattern: str) -> list[Any]:
     """A format as literal texts and Specs, in order.
 
     A Spec with the verb "" is a lone % at the end.
     Raises ExecError, naming the directive that is not supported.
     """
-    parts: list = []
+    parts: list[Any] = []
     pos = 0
     while True:
         start = pattern.find("%", pos)
@@ -86,7 +90,7 @@ def _number(text: str, pos: int) -> tuple[int | None, int]:
     return value, end
 
 
-def sprintf(parts: list, args: tuple) -> str:
+def sprintf(parts: list[Any], args: tuple[Any, ...]) -> str:
     """Go's Sprintf with a parsed format."""
     out = []
     used = 0
@@ -107,7 +111,7 @@ def sprintf(parts: list, args: tuple) -> str:
     return "".join(out)
 
 
-def sprint(args: tuple | list) -> str:
+def sprint(args: tuple[Any, ...] | list[Any]) -> str:
     """Go's Sprint: a space between two operands when neither is a string."""
     out = []
     for i, value in enumerate(args):

@@ -12,6 +12,10 @@ from dataplane.templates.errors import ExecError
 from dataplane.templates.url import UNRESERVED, escape
 from dataplane.templates.values import Map, NilPointer, Struct, Uint8, raw, string, truth, type_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 JS = {
     ord("\\"): "\\\\",
     ord("'"): "\\'",
@@ -39,7 +43,7 @@ def to_text(value: object) -> str:
     return value if type(value) is str else fmt.sprint((printable(value),))
 
 
-def _joined(args: tuple) -> str:
+def _joined(args: tuple[object, ...]) -> str:
     if len(args) == 1 and type(args[0]) is str:
         return args[0]
     if len(args) == 1:
@@ -127,7 +131,7 @@ def index(value: object, *keys: object) -> object:
     return value
 
 
-def _item(value: list | str, key: object) -> object:
+def _item(value: list[str] | str, key: object) -> object:
     items = value if isinstance(value, list) else raw(value)
     place = _place(key, len(items))
     if place == len(items):
@@ -208,7 +212,7 @@ def lt(left: object, right: object) -> bool:
         raise ExecError(f"incompatible types for comparison: {type_name(left)} and {type_name(right)}")
     if kind == "string":
         return raw(left) < raw(right)  # type: ignore[arg-type]
-    return left < right  # type: ignore[operator]
+    return bool(left < right)  # type: ignore[operator]
 
 
 def le(left: object, right: object) -> bool:
@@ -224,7 +228,7 @@ def ge(left: object, right: object) -> bool:
 
 
 # name → (function, fewest arguments, most arguments or -1 for any number)
-TABLE = {
+TABLE: dict[str, tuple[Callable[..., object], int, int]] = {
     "eq": (eq, 1, -1),
     "ge": (ge, 2, 2),
     "gt": (gt, 2, 2),

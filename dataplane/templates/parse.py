@@ -22,6 +22,10 @@ from dataplane.templates.errors import TemplateError
 from dataplane.templates.lexer import Lexer
 from dataplane.templates.literals import Number, char_value, unquote
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 OPERANDS = frozenset(("bool", "char", "dot", "field", "ident", "number", "nil", "raw", "string", "var", "lparen"))
 LITERALS = frozenset(("bool", "dot", "nil", "number", "string"))
 NAMED = ("define", "template", "block")
@@ -41,7 +45,7 @@ class Parser:
         self.ranges = 0
         self.names = ["$"]
 
-    def run(self) -> list:
+    def run(self) -> list[Any]:
         nodes, stop = self._nodes()
         if stop != "eof":
             raise self._fault(f"unexpected {{{{{stop}}}}}", back=1)
@@ -68,9 +72,9 @@ class Parser:
             raise self._unexpected(where)
         self.at += 1
 
-    def _nodes(self) -> tuple[list, str]:
+    def _nodes(self) -> tuple[list[Any], str]:
         """Nodes up to {{end}}, {{else}} or the end of the text, and which of them it was."""
-        nodes: list = []
+        nodes: list[Any] = []
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise self._fault("nested too deeply")
@@ -97,7 +101,7 @@ class Parser:
         self.depth -= 1
         return nodes, stop
 
-    def _action(self, word: str) -> tuple:
+    def _action(self, word: str) -> tuple[Any, ...]:
         if word in ("if", "with", "range"):
             self.at += 1
             return self._control(word)
@@ -112,13 +116,13 @@ class Parser:
         pipe = self._pipe("command", "rdelim")
         return ("action", pipe, bool(pipe[1]))
 
-    def _control(self, word: str) -> tuple:
+    def _control(self, word: str) -> tuple[Any, ...]:
         known = len(self.names)
         pipe = self._pipe(word, "rdelim")
         self.ranges += word == "range"
         body, stop = self._nodes()
         self.ranges -= word == "range"
-        otherwise: list = []
+        otherwise: list[Any] = []
         if stop == "else":
             if word != "range" and self._peek() == word:
                 self.at += 1
@@ -131,7 +135,7 @@ class Parser:
         del self.names[known:]
         return (word, pipe, body, otherwise)
 
-    def _declarations(self, context: str) -> tuple[list, bool]:
+    def _declarations(self, context: str) -> tuple[list[Any], bool]:
         names: list[str] = []
         while self._skip() == "var":
             name, start = self.tokens[self.at][1], self.at
@@ -154,11 +158,11 @@ class Parser:
                 raise self._fault("range can only initialize variables")
         return names, False
 
-    def _pipe(self, context: str, end: str) -> tuple:
+    def _pipe(self, context: str, end: str) -> tuple[Any, ...]:
         self._skip()
         pos = self.tokens[self.at][2]
         names, assigns = self._declarations(context)
-        commands: list[list] = []
+        commands: list[list[Any]] = []
         while self._skip() != end:
             if self._peek() not in OPERANDS:
                 raise self._unexpected(context)
@@ -171,8 +175,8 @@ class Parser:
                 raise TemplateError(self.text, pos, f"non executable command in pipeline stage {stage}")
         return ("pipe", names, assigns, commands)
 
-    def _command(self) -> list:
-        operands: list = []
+    def _command(self) -> list[Any]:
+        operands: list[Any] = []
         while True:
             if self._skip() in OPERANDS:
                 operands.append(self._operand())
@@ -189,7 +193,7 @@ class Parser:
             raise self._fault("empty command")
         return operands
 
-    def _operand(self) -> tuple:
+    def _operand(self) -> tuple[Any, ...]:
         node = self._term()
         pos = self.tokens[self.at][2]
         names: list[str] = []
@@ -206,7 +210,7 @@ class Parser:
             raise self._fault("unexpected . after a literal", back=len(names))
         return ("chain", node, names, pos)
 
-    def _term(self) -> tuple:
+    def _term(self) -> tuple[Any, ...]:
         kind, value, pos = self.tokens[self.at]
         self.at += 1
         if kind == "lparen":
@@ -234,7 +238,7 @@ class Parser:
             return (kind,)
         return self._literal(kind, value)
 
-    def _literal(self, kind: str, value: str) -> tuple:
+    def _literal(self, kind: str, value: str) -> tuple[Any, ...]:
         try:
             if kind == "number":
                 return ("number", Number(value))

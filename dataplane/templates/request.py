@@ -13,6 +13,10 @@ from __future__ import annotations
 from dataplane.templates.url import Url, Values
 from dataplane.templates.values import Int64, Map, NilPointer, Struct, string
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 UPPER_FIRST = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _names: dict[bytes, str] = {}
 NAMES_MAX = 1024
@@ -43,7 +47,7 @@ def header_get(header: Map, name: str) -> str:
     return values[0] if values else ""
 
 
-def header_values(header: Map, name: str) -> list:
+def header_values(header: Map, name: str) -> list[str]:
     return header.items.get(canonical(name)) or []
 
 
@@ -95,7 +99,7 @@ class Request(Struct):
     __slots__ = ("_header", "_url", "record")
     TYPE = "*http.Request"
 
-    def __init__(self, record: object) -> None:
+    def __init__(self, record: Any) -> None:
         self.record = record
         self._header: Header | None = None
         self._url: Url | None = None
@@ -103,7 +107,7 @@ class Request(Struct):
     def header(self) -> Header:
         if self._header is None:
             items: dict[str, list[str]] = {}
-            for name, value in self.record.headers:  # type: ignore[attr-defined]
+            for name, value in self.record.headers:
                 key = canonical_bytes(name)
                 if key not in NOT_IN_HEADER:
                     items.setdefault(key, []).append(string(value))
@@ -112,18 +116,18 @@ class Request(Struct):
 
     def url(self) -> Url:
         if self._url is None:
-            self._url = Url(self.record.target)  # type: ignore[attr-defined]
+            self._url = Url(self.record.target)
         return self._url
 
     def version(self) -> tuple[int, int]:
-        major, _, minor = self.record.proto.removeprefix("HTTP/").partition(".")  # type: ignore[attr-defined]
+        major, _, minor = self.record.proto.removeprefix("HTTP/").partition(".")
         return int(major), int(minor or "0")
 
     def proto_at_least(self, major: int, minor: int) -> bool:
         return self.version() >= (major, minor)
 
     def transfer_encoding(self) -> list[str]:
-        chunked = any(canonical_bytes(n) == "Transfer-Encoding" for n, _ in self.record.headers)  # type: ignore[attr-defined]
+        chunked = any(canonical_bytes(n) == "Transfer-Encoding" for n, _ in self.record.headers)
         return ["chunked"] if chunked else []
 
     FIELDS = {
@@ -186,7 +190,7 @@ class Response(Struct):
     __slots__ = ("record",)
     TYPE = "*http.RequestLogResponse"
 
-    def __init__(self, record: object) -> None:
+    def __init__(self, record: Any) -> None:
         self.record = record
 
     FIELDS = {
@@ -205,6 +209,18 @@ class Revision(Struct):
 
     __slots__ = ("configuration", "name", "namespace", "pod_ip", "pod_name", "service")
     TYPE = "*http.RequestLogRevision"
+
+    @classmethod
+    def of(cls, identity: Any) -> Revision:
+        """From the settings' identity (dataplane.config.schema.Identity)."""
+        return cls(
+            name=identity.revision,
+            namespace=identity.namespace,
+            service=identity.service,
+            configuration=identity.configuration,
+            pod_name=identity.pod,
+            pod_ip=identity.pod_ip,
+        )
 
     def __init__(
         self, *, name: str, namespace: str, service: str, configuration: str, pod_name: str, pod_ip: str
@@ -241,7 +257,7 @@ class Root(Struct):
     __slots__ = ("request", "response", "revision")
     TYPE = "*http.RequestLogTemplateInput"
 
-    def __init__(self, record: object, revision: Revision) -> None:
+    def __init__(self, record: Any, revision: Revision) -> None:
         self.request = Request(record)
         self.response = Response(record)
         self.revision = revision

@@ -37,7 +37,7 @@ def unescape(data: bytes, plus: bool = False) -> bytes | None:
     return b"".join(out)
 
 
-def escape(data: bytes, safe: frozenset, plus: bool = False) -> str:
+def escape(data: bytes, safe: frozenset[int], plus: bool = False) -> str:
     """Percent-encoded text; every byte outside `safe` is escaped, a space as "+" when `plus`."""
     out = []
     for byte in data:

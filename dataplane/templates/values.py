@@ -16,6 +16,10 @@ from __future__ import annotations
 
 from dataplane.templates.errors import ExecError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Int64(int):
     """An int64, which prints as an int and has another type name."""
@@ -51,9 +55,9 @@ class Map:
 
     __slots__ = ("items",)
     TYPE = "map[string][]string"
-    METHODS: dict = {}
+    METHODS: dict[str, Any] = {}
 
-    def __init__(self, items: dict) -> None:
+    def __init__(self, items: dict[str, list[str]]) -> None:
         self.items = items
 
 
@@ -69,17 +73,17 @@ class Struct:
 
     __slots__ = ()
     TYPE = ""
-    FIELDS: dict = {}
-    METHODS: dict = {}
-    UNSUPPORTED: frozenset = frozenset()
-    PRINTS: tuple | None = None
+    FIELDS: dict[str, Any] = {}
+    METHODS: dict[str, Any] = {}
+    UNSUPPORTED: frozenset[str] = frozenset()
+    PRINTS: tuple[str, ...] | None = None
 
     def text(self) -> str | None:
         """What Go's String() gives, None for a type without it."""
         return None
 
 
-def type_name(value: object) -> str:
+def type_name(value: Any) -> str:
     """Go's name of a value's type; "<nil>" for no value."""
     if value is None:
         return "<nil>"
@@ -87,8 +91,8 @@ def type_name(value: object) -> str:
     if kind in _NAMES:
         return _NAMES[kind]
     if kind is NilPointer:
-        return value.type_name  # type: ignore[attr-defined]
-    return value.TYPE  # type: ignore[attr-defined]
+        return str(value.type_name)
+    return str(value.TYPE)
 
 
 _NAMES = {bool: "bool", int: "int", Int64: "int64", Uint8: "uint8", float: "float64", str: "string", list: "[]string"}
@@ -135,7 +139,7 @@ def field(receiver: object, name: str) -> object:
     raise ExecError(f"can't evaluate field {name} in type {type_name(receiver)}")
 
 
-def call_method(receiver: object, name: str, args: tuple) -> object:
+def call_method(receiver: object, name: str, args: tuple[Any, ...]) -> object:
     """`receiver.name args...`; the types of the arguments have been checked.
 
     Raises ExecError for a wrong number, or when `name` is no method.

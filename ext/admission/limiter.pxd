@@ -16,7 +16,9 @@ Whoever makes room while somebody waits, or waits while there is room, offers:
 both are changes of one word, so one of the two always sees the other.
 
 A newcomer runs at once only when there is room and nobody waits: no barging.
-The bound is exact: at most capacity + waiting_max tickets run or wait.
+The bound is exact: at most capacity + waiting_max tickets run or wait. (After
+a capacity was lowered, grants that were handed back may stand in `waiting`
+beyond waiting_max; the sum holds with the old capacity.)
 
 A slot is held until the last byte of the response, or until an upgraded
 connection closes. A limit that lets go at the head admits more work than the

@@ -8,7 +8,8 @@ the fields: they are `method`, `scheme`, `authority`, `target` and `status`.
 
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from ext.base.span cimport span
+from ext.base.arena cimport arena
+from ext.base.span cimport span, span_of
 
 cdef enum:
     HTTP_1_0 = 10
@@ -55,7 +56,7 @@ cdef struct head:
     bint wants_upgrade           # Connection: upgrade with an Upgrade field
     bint te_trailers             # requests: TE holds "trailers"
     int status                   # responses: 100 to 599
-    int64_t length               # body bytes when framing is BODY_LENGTH
+    int64_t length               # what Content-Length says, body bytes when framing is BODY_LENGTH; -1: not said
     span method_text             # borrows: requests
     span target                  # borrows: requests, as received ("/path?query", "*", absolute form)
     span scheme                  # borrows: requests; empty when not said
@@ -65,6 +66,7 @@ cdef struct head:
     field* fields                # borrows: the arena or the parser's table
     int field_count
     uint64_t seen                # bit n: a field with id n is among them (ids are below 64)
+    uint64_t repeated            # bit n: more than one field with id n is among them
     uint64_t mended              # bit n: mend_cause n was mended (PENSTOCK_STRICT=observe)
     uint32_t bytes               # size of the head on the wire, HTTP/1
 
@@ -74,6 +76,8 @@ cdef enum mend_cause:
     MEND_FOLD            # folded line
     MEND_BOTH_LENGTHS    # Content-Length beside chunked
     MEND_NAME_SPACE      # space between name and colon
+    MEND_STATUS_SPACE    # no space behind the status code
+    MEND_CHUNK_SPACE     # space around a chunk size
     MEND_CAUSES
 
 
@@ -92,4 +96,18 @@ cdef inline const field* head_find(const head* h, int name_id) noexcept nogil:
     return NULL
 
 
+cdef inline span head_path(const head* h) noexcept nogil:
+    """The target without scheme and authority: path and query, or "*".
 
+    Of an absolute form it may be empty or begin with "?": then "/" is meant
+    before it (RFC 9112 3.2.4 for OPTIONS: an empty one means "*").
+    """
+    cdef size_t i = h.scheme.len + 3
+    if h.target.len == 0 or h.target.at[0] == c'/' or h.target.at[0] == c'*' or h.target.len < i:
+        return h.target
+    while i < h.target.len and h.target.at[i] != c'/' and h.target.at[i] != c'?':
+        i += 1
+    return span_of(h.target.at + i, h.target.len - i)
+
+
+cdef head* head_keep(const head* h, const char* start, size_t n, arena* a) noexcept nogil

@@ -63,8 +63,6 @@ from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worke
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
 
-cdef const char* CHUNKED = b"Transfer-Encoding: chunked\r\n"
-
 
 cdef client* h1_client_open(worker* w, transport* t) noexcept nogil:
     """Takes the transport over; NULL, and the transport closed, without memory."""
@@ -452,8 +450,11 @@ cdef int result_of(h1_client* c, int result) noexcept nogil:
 cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
     """Writes a request head with the framing that this connection needs."""
     cdef h1_client* c = client_of(s)
-    cdef const char* lines[1]
+    cdef field extra[4]
     cdef int count = 0
+    extra[0].name = span_of(b"Host", 4)
+    extra[0].value = h.authority
+    count = 1
     c.to_head = h.method == METHOD_HEAD
     c.wire.chunked = False
     c.wire.length_left = -1
@@ -461,11 +462,18 @@ cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif h.framing == BODY_CHUNKED and not last:
         c.wire.chunked = True
-        lines[0] = CHUNKED
-        count = 1
+        extra[count].name = span_of(b"Transfer-Encoding", 17)
+        extra[count].value = span_of(b"chunked", 7)
+        count += 1
+    if h.wants_upgrade:
+        extra[count].name = span_of(b"Connection", 10)
+        extra[count].value = span_of(b"Upgrade", 7)
+        extra[count + 1].name = span_of(b"Upgrade", 7)
+        extra[count + 1].value = h.upgrade
+        count += 2
     c.request_done = last
     worker_soon(c.c.home, &c.wire.unsent)
-    return result_of(c, h1_write_request(&c.wire.out, h, lines, count))
+    return result_of(c, h1_write_request(&c.wire.out, h, extra, count))
 
 
 cdef int stream_send_body(stream* s, const char* at, size_t n, bint last) noexcept nogil:
@@ -533,7 +541,9 @@ cdef void stream_release(stream* s) noexcept nogil:
     """The answer is complete; the connection serves again if both messages ended and both sides allow it."""
     cdef h1_client* c = client_of(s)
     c.s.owner = NULL
-    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len:
+    if not c.keep_alive or not c.request_done or not c.answer_done or c.write_failed or c.wire.out.len or (
+        c.wire.t.peer_closed or c.wire.t.broken
+    ):
         if c.state == CLIENT_RAW:
             wire_flush(&c.wire)
         client_end(c)
@@ -544,8 +554,6 @@ cdef void stream_release(stream* s) noexcept nogil:
     c.c.idle_since_ns = c.c.home.now_ns
     if c.c.on_change is not NULL:
         c.c.on_change(&c.c)
-    if c.state == CLIENT_IDLE and (c.wire.t.peer_closed or c.wire.t.broken):
-        h1_client_run(c)
 
 
 cdef stream_ops STREAM

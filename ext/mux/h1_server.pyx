@@ -23,7 +23,7 @@ from ext.base.faults cimport (
 from ext.base.links cimport links_append, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
-from ext.base.span cimport span
+from ext.base.span cimport span, span_of
 from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
 from ext.http.h1_write cimport h1_write_response, h1_write_trailers
@@ -34,6 +34,7 @@ from ext.http.head cimport (
     BODY_UNTIL_CLOSE,
     HTTP_1_1,
     METHOD_HEAD,
+    field,
     head,
     head_has,
     head_keep,
@@ -52,17 +53,20 @@ from ext.mux.h1_wire cimport (
     wire_view,
 )
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, counter_add
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
 
-cdef const char* CHUNKED = b"Transfer-Encoding: chunked\r\n"
-cdef const char* NO_LENGTH = b"Content-Length: 0\r\n"
-cdef const char* CLOSE = b"Connection: close\r\n"
-cdef const char* KEEP = b"Connection: keep-alive\r\n"
+
+cdef inline void extra_field(
+    field* extra, int* count, const char* name, size_t name_n, const char* value, size_t value_n
+) noexcept nogil:
+    extra[count[0]].name = span_of(name, name_n)
+    extra[count[0]].value = span_of(value, value_n)
+    count[0] += 1
 
 
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil:
@@ -171,7 +175,7 @@ cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+        counter_add(&c.home.stats.bounds_hit[BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME], 1)
     h1_server_close(c, False)
 
 
@@ -314,6 +318,7 @@ cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, s
     c.request_done = is_last
     mux_of(c.home).on_stream(c.home, &c.s)
     if c.s.owner is NULL:
+        arena_free(c.s.mem)
         h1_server_close(c, True)
     elif result < 0:
         c.s.events.on_fault(c.s.owner, -result)
@@ -479,18 +484,20 @@ cdef int result_of(h1_server* c, int result) noexcept nogil:
 cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
     """Writes a head with the framing and the Connection field that this connection needs."""
     cdef h1_server* c = server_of(s)
-    cdef const char* lines[3]
+    cdef field extra[3]
     cdef int count = 0
     cdef int result
     if h.status < 200:
         if c.version < HTTP_1_1:
             return OK
-        result = h1_write_response(&c.wire.out, h, NULL, 0)
         if h.status == 100:
             c.expects = False
         if h.status == 101:
             c.head_sent = True
             c.keep_alive = False
+            extra_field(extra, &count, b"Connection", 10, b"Upgrade", 7)
+            extra_field(extra, &count, b"Upgrade", 7, h.upgrade.at, h.upgrade.len)
+        result = h1_write_response(&c.wire.out, h, c.version, extra, count)
         worker_soon(c.home, &c.wire.unsent)
         return result_of(c, result)
     if h.status == 204 or h.status == 304:
@@ -503,24 +510,20 @@ cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif last and h.framing == BODY_NONE:
         if not head_has(h, NAME_CONTENT_LENGTH):
-            lines[count] = NO_LENGTH
-            count += 1
+            extra_field(extra, &count, b"Content-Length", 14, b"0", 1)
     elif c.version >= HTTP_1_1:
         c.wire.chunked = True
-        lines[count] = CHUNKED
-        count += 1
+        extra_field(extra, &count, b"Transfer-Encoding", 17, b"chunked", 7)
     else:
         c.until_close = True
         c.keep_alive = False
     if c.home.draining or (c.expects and not c.request_done):
         c.keep_alive = False
     if not c.keep_alive:
-        lines[count] = CLOSE
-        count += 1
+        extra_field(extra, &count, b"Connection", 10, b"close", 5)
     elif c.version < HTTP_1_1:
-        lines[count] = KEEP
-        count += 1
-    result = h1_write_response(&c.wire.out, h, lines, count)
+        extra_field(extra, &count, b"Connection", 10, b"keep-alive", 10)
+    result = h1_write_response(&c.wire.out, h, c.version, extra, count)
     c.head_sent = True
     c.answer_done = last
     worker_soon(c.home, &c.wire.unsent)

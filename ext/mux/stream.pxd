@@ -59,4 +59,5 @@ cdef struct stream:
     size_t queued                # bytes of send_* that the kernel has not taken yet
     uint8_t version              # HTTP_1_1, HTTP_2: what this side speaks
     bint reused                  # client streams: its connection has carried an exchange before
+    uint64_t idled_ns            # client streams: how long its connection had been idle
     bint connected               # client streams: the connection stands

@@ -14,7 +14,7 @@ from ext.base.faults cimport NO_DESCRIPTORS
 from ext.base.result cimport OK
 from ext.loop.poller cimport poller_add_level, poller_remove, watch
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
-from ext.stats.shard cimport BOUND_NO_DESCRIPTORS, shard_bound
+from ext.stats.shard cimport BOUND_DESCRIPTORS, counter_add
 from ext.transport.tcp cimport tcp_adopt, tcp_start
 from ext.transport.transport cimport transport
 from ext.transport.worker cimport worker
@@ -131,7 +131,7 @@ cdef void on_connections(watch* w, uint32_t ready) noexcept nogil:
         if fd < 0:
             l.burst = 1
             if errno == EMFILE or errno == ENFILE or errno == ENOMEM or errno == ENOBUFS:
-                shard_bound(l.home.stats, BOUND_NO_DESCRIPTORS)
+                counter_add(&l.home.stats.bounds_hit[BOUND_DESCRIPTORS], 1)
                 poller_remove(&l.home.poll, w)
                 l.resting = True
                 timer_set(&l.home.wheel, &l.rest, l.home.now_ns + REST_MS * NS_PER_MS)

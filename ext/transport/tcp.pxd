@@ -1,7 +1,7 @@
 # cython: language_level=3
 """tcp: the transport over a TCP socket, accepted or connected."""
 
-from libc.stdint cimport uint8_t, uint16_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from ext.transport.transport cimport transport, transport_ops
 from ext.transport.worker cimport worker
@@ -12,3 +12,4 @@ cdef transport* tcp_connect(worker* w, const uint8_t* address, uint16_t port, in
 cdef bint tcp_is_unread(transport* t, unsigned long long sent_before) noexcept nogil
 cdef int tcp_connect_result(transport* t) noexcept nogil
 cdef bint tcp_start(transport* t) noexcept nogil
+cdef void tcp_note(transport* t, uint32_t ready) noexcept nogil

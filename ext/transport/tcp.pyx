@@ -182,8 +182,8 @@ cdef void tcp_bury(corpse* c) noexcept nogil:
     slab_give(&t.home.transports, t)
 
 
-cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
-    cdef transport* t = <transport*>w.owner
+cdef void tcp_note(transport* t, uint32_t ready) noexcept nogil:
+    """Brings the flags up to date after an edge."""
     if ready & (READY_ERR | READY_HUP):
         t.broken = True
         t.readable = True
@@ -194,6 +194,11 @@ cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
         t.readable = True
     if ready & READY_OUT:
         t.writable = True
+
+
+cdef void tcp_edge(watch* w, uint32_t ready) noexcept nogil:
+    cdef transport* t = <transport*>w.owner
+    tcp_note(t, ready)
     if t.on_ready is not NULL:
         t.on_ready(t)
 

@@ -46,7 +46,7 @@ cdef struct transport:
     worker* home                 # borrows: the worker, outlives its connections
     void (*on_ready)(transport* t) noexcept nogil   # after an edge, with the flags below brought up to date
     void* owner                  # borrows: the connection above
-    void* tls                    # owns: SSL of OpenSSL; NULL on plain TCP
+    void* tls                    # owns: tls_side of ext.transport.tls; NULL on plain TCP
     void* via                    # borrows: the listener that accepted it; NULL for our own connections
     bint readable
     bint writable

@@ -14,9 +14,13 @@ import time
 from pathlib import Path
 
 from loadtests.compare import counting, environment, footprint, latency, report, throughput
-from loadtests.compare.bench import Bench, Case
+from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.callers import raise_file_limit
+from loadtests.compare.figures import FIGURES
+from loadtests.compare.latency import DIRECT
+from loadtests.compare.load import LoadError
 from loadtests.compare.peers import PEERS, Peer
+from loadtests.process import ProcessError, end_on_term
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -61,6 +65,18 @@ def choose_peers(words: str) -> list[Peer]:
     return chosen
 
 
+def quick_choice() -> dict[str, set[str]]:
+    """By case: us, nginx, and the peers that a figure names. Cases that are quick anyway keep all peers."""
+    chosen: dict[str, set[str]] = {
+        case.name: {US, "nginx", DIRECT, *(figure.peer for figure in FIGURES if figure.case == case.name)}
+        for case in (*throughput.CASES, *latency.CASES)
+    }
+    chosen["keepalive-64"].update(PEERS)
+    chosen["limiter"].add("haproxy")
+    chosen["h1-h2c"].add("haproxy")
+    return chosen
+
+
 def main() -> int:
     settings, problems = read_settings(sys.argv[1:], dict(os.environ))
     if problems:
@@ -69,11 +85,13 @@ def main() -> int:
     quick = settings.get("QUICK", "0") not in ("0", "")
     bench = Bench(
         choose_peers(settings.get("PEERS", "")),
-        rounds=int(settings.get("ROUNDS", 3 if quick else 5)),
-        seconds=float(settings.get("SECONDS", 1 if quick else 3)),
+        rounds=int(settings.get("ROUNDS", 3 if quick else 6)),
+        seconds=float(settings.get("SECONDS", 1 if quick else 2)),
         quick=quick,
+        beside=quick_choice() if quick and not settings.get("PEERS") else {},
         say=lambda line: print(line, flush=True),
     )
+    end_on_term()
     raise_file_limit()
     about = environment.describe(bench.peers)
     only = settings.get("ONLY", "")
@@ -82,7 +100,7 @@ def main() -> int:
         bench.say(f"[{time.monotonic() - started:4.0f} s] {CASES[name].title}")
         try:
             CASES[name].run(bench)
-        except ToolError as e:
+        except (LoadError, ProcessError, ToolError, OSError) as e:
             bench.fail(name, "all", e)
     partial = bool(only or settings.get("PEERS"))
     report.show(bench, {name: case.title for name, case in CASES.items()}, whole=not partial)

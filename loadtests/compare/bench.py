@@ -11,6 +11,7 @@ from typing import Protocol
 from loadtests.compare.load import LoadError
 from loadtests.compare.peers import Peer, Running, Setup
 from loadtests.process import ProcessError
+from loadtests.tools import ToolError
 
 US = "penstock"
 
@@ -46,9 +47,18 @@ class Bench:
     """
 
     def __init__(
-        self, peers: list[Peer], *, rounds: int, seconds: float, quick: bool, say: Callable[[str], None]
+        self,
+        peers: list[Peer],
+        *,
+        rounds: int,
+        seconds: float,
+        quick: bool,
+        beside: dict[str, set[str]],
+        say: Callable[[str], None],
     ) -> None:
+        """beside names, by case, the peers that are measured; a case that is not in it has them all."""
         self.peers = peers
+        self._beside = beside
         self.rounds = rounds
         self.seconds = seconds
         self.quick = quick
@@ -73,6 +83,10 @@ class Bench:
         self.failures.append(f"{case}: {peer}: {why}")
         self.say(f"  ! {case}: {peer}: {why}")
 
+    def peers_of(self, case: str) -> list[Peer]:
+        """The peers that this run measures in a case."""
+        return [peer for peer in self.peers if case not in self._beside or peer.name in self._beside[case]]
+
     def in_turns(self, round_number: int, names: list[str]) -> list[str]:
         """The peers of a round. Each round begins with another one, so that none always runs in the same wake."""
         by = round_number % len(names) if names else 0
@@ -83,13 +97,13 @@ class Bench:
         """All peers that support `setup`, started and ready; those that fail are noted and left out."""
         with ExitStack() as stack:
             started: dict[str, Running] = {}
-            for peer in self.peers:
+            for peer in self.peers_of(case):
                 if not peer.supports(setup):
                     continue
                 try:
                     one = stack.enter_context(Running(peer, setup, origin_port, cpu=self.proxy_cpu))
                     one.wait_ready()
-                except (ProcessError, OSError) as e:
+                except (ProcessError, ToolError, OSError) as e:
                     self.fail(case, peer.name, e)
                     continue
                 started[peer.name] = one
@@ -101,7 +115,7 @@ class Bench:
         """Measures one round of one peer; a failure is noted, and its values are None."""
         try:
             seen = measure()
-        except (LoadError, ProcessError, OSError) as e:
+        except (LoadError, ProcessError, ToolError, OSError) as e:
             self.fail(case, peer, e)
             seen = {}
         for metric in metrics:

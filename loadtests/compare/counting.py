@@ -92,7 +92,7 @@ class Instructions:
     def run(self, bench: Bench) -> None:
         """Once for each peer; the count hardly varies."""
         with Origin(cpu=bench.load_cpu) as origin:
-            for peer in bench.peers:
+            for peer in bench.peers_of(self.name):
                 if peer.name not in ("envoy", "go"):
                     measure = partial(self._one, bench, peer, origin.port)
                     bench.try_round(self.name, peer.name, measure, ("instructions",))
@@ -110,18 +110,18 @@ class Instructions:
             proxy.wait_ready(60)
             url = f"http://{proxy.address}:{proxy.port}/"
             wrk(url, connections=CONNECTIONS, seconds=1, cpu=bench.load_cpu)
-            _switch(proxy, "on")
+            _control(proxy, "-i", "on")
             load = wrk(url, connections=CONNECTIONS, seconds=2, cpu=bench.load_cpu)
-            _switch(proxy, "off")
-            proxy.process.end(20)
+            _control(proxy, "-i", "off")
+            _control(proxy, "--dump")
             counted = sum(_read_totals(path) for path in proxy.place.dir.glob("callgrind.*"))
         if not load.requests or not counted:
             raise LoadError(f"{load.requests} requests and {counted} instructions were counted")
         return {"instructions": counted / load.requests}
 
 
-def _switch(proxy: Running, word: str) -> None:
-    argv = [program("callgrind_control"), "-i", word, str(proxy.process.pid)]
+def _control(proxy: Running, *words: str) -> None:
+    argv = [program("callgrind_control"), *words, str(proxy.process.pid)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise LoadError(f"callgrind_control: {done.stderr.strip() or done.stdout.strip()}")

@@ -37,9 +37,10 @@ class Memory:
     def run(self, bench: Bench) -> None:
         """Every state of every peer, as often as the run asks."""
         with Origin() as origin:
+            peers = {peer.name: peer for peer in bench.peers_of(self.name) if peer.name != "floor"}
             for number in range(bench.few):
-                for name in bench.in_turns(number, [peer.name for peer in bench.peers if peer.name != "floor"]):
-                    peer = next(peer for peer in bench.peers if peer.name == name)
+                for name in bench.in_turns(number, list(peers)):
+                    peer = peers[name]
                     bench.try_round(self.name, name, partial(_at_rest, peer, origin.port), _states(peer))
                     for state, hold in (("idle_1000_mib", False), ("flight_1000_mib", True)):
                         measure = partial(_with_crowd, peer, origin.port, state, hold=hold)
@@ -108,10 +109,11 @@ class Startup:
     def run(self, bench: Bench) -> None:
         """Starts every peer in turns; starts are cheap, so twice as often as other rounds."""
         with Origin() as origin:
+            peers = {peer.name: peer for peer in bench.peers_of(self.name)}
             for number in range(bench.rounds * 2):
-                for name in bench.in_turns(number, [peer.name for peer in bench.peers]):
-                    peer = next(peer for peer in bench.peers if peer.name == name)
-                    bench.try_round(self.name, name, partial(_first_byte, peer, origin.port), ("first_byte_ms",))
+                for name in bench.in_turns(number, list(peers)):
+                    measure = partial(_first_byte, peers[name], origin.port)
+                    bench.try_round(self.name, name, measure, ("first_byte_ms",))
 
 
 def _first_byte(peer: Peer, origin_port: int) -> dict[str, float]:

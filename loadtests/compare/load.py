@@ -33,7 +33,10 @@ class Load:
 
 def _run(argv: list[str], cpu: int | None, timeout_s: float) -> str:
     pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
-    done = subprocess.run([*pinned, *argv], capture_output=True, text=True, timeout=timeout_s)
+    try:
+        done = subprocess.run([*pinned, *argv], capture_output=True, text=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired as e:
+        raise LoadError(f"{Path(argv[0]).name} {argv[-1]}: not done after {timeout_s:g} s") from e
     if done.returncode:
         words = " ".join(f"{done.stderr} {done.stdout}".split())
         raise LoadError(f"{Path(argv[0]).name} {argv[-1]}: {words[:300]}")
@@ -59,7 +62,7 @@ def wrk(
         argv += ["-H", "Connection: close"]
     if script is not None:
         argv += ["-s", str(script)]
-    text = _run([*argv, url], cpu, seconds + 60)
+    text = _run([*argv, url], cpu, seconds + 20)
     total = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", text)
     if total is None:
         raise LoadError(f"wrk printed no total: {text}")
@@ -74,7 +77,7 @@ def wrk(
 def h2load(url: str, *, connections: int, streams: int, seconds: float, cpu: int | None = None) -> Load:
     """Closed loop over HTTP/2 by prior knowledge, by h2load with one thread."""
     argv = [program("h2load"), "-t1", f"-c{connections}", f"-m{streams}", f"-D{max(1, round(seconds))}", url]
-    text = _run(argv, cpu, seconds + 60)
+    text = _run(argv, cpu, seconds + 20)
     counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text)
     seconds_run = re.search(r"finished in ([\d.]+)(ms|s)", text)
     if counts is None or seconds_run is None:
@@ -104,6 +107,6 @@ def open_loop(
     charged to every request that it held up (no coordinated omission).
     """
     argv = [str(tool("openloop")), address, str(port), path, str(rate), str(connections), f"{seconds:g}"]
-    seen = json.loads(_run(argv, cpu, seconds + 60))
+    seen = json.loads(_run(argv, cpu, seconds + 20))
     percentiles = {key: float(seen[key]) for key in ("p50", "p90", "p99", "p99.9", "max")}
     return Load(int(seen["answered"]), seconds, int(seen["failed"]), percentiles)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtests import sidecar
 from loadtests.process import Process, free_port, own_address
-from loadtests.tools import VENV_BIN, program, tool
+from loadtests.tools import VENV_BIN, ToolError, program, tool
 
 CONF = Path(__file__).parent / "conf"
 UNLIMITED = 100_000
@@ -50,9 +50,15 @@ class Peer:
     """One kind of proxy. Subclasses say what they support and how they start."""
 
     name = ""
+    needs = ""
+    """Program that must be installed."""
 
     def missing(self) -> str:
         """Why this peer cannot run here; empty when it can."""
+        try:
+            program(self.needs)
+        except ToolError as e:
+            return str(e)
         return ""
 
     def supports(self, setup: Setup) -> bool:
@@ -114,6 +120,7 @@ class Place:
 
 class Nginx(Peer):
     name = "nginx"
+    needs = "nginx"
 
     def supports(self, setup: Setup) -> bool:
         return setup.up == "h1" and not setup.limit
@@ -129,6 +136,7 @@ class Nginx(Peer):
 
 class Haproxy(Peer):
     name = "haproxy"
+    needs = "haproxy"
 
     def command(self, setup: Setup, place: Place) -> list[str]:
         server = "proto h2" if setup.up == "h2c" else ""
@@ -160,6 +168,7 @@ class Envoy(Peer):
 
 class GoProxy(Peer):
     name = "go"
+    needs = "go"
 
     def supports(self, setup: Setup) -> bool:
         return not setup.limit
@@ -183,6 +192,7 @@ class Floor(Peer):
     """Not a proxy that anybody would run: what the kernel alone costs."""
 
     name = "floor"
+    needs = "gcc"
 
     def supports(self, setup: Setup) -> bool:
         return setup.floor

@@ -101,7 +101,7 @@ class Interleaving(RuleBasedStateMachine):
         assert sum(parked) == waiting + on_their_way
         assert running == len(self.running) + on_their_way
         assert running <= self.highest_capacity
-        assert waiting <= self.waiting_max
+        assert running + waiting <= self.highest_capacity + self.waiting_max
         assert len(set(self.limiter.knocks)) == len(self.limiter.knocks)
         if not self.limiter.knocks:
             assert on_their_way == 0

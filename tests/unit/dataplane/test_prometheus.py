@@ -153,6 +153,12 @@ def test_hosts_and_methods_of_callers_are_bounded():
     assert [s.value for s in found if s.labels["server_address"] == OTHER] == [50]
 
 
+def test_series_that_fall_together_are_added():
+    page = text(series={key(method=m, port=p): server_parts(0.003) for m, p in (("get", "80"), ("GET", None))})
+    (count,) = samples(page, "http_server_request_duration_seconds_count")
+    assert (count.labels["http_request_method"], count.value) == ("GET", 2)
+
+
 def test_any_text_in_a_label_survives_the_parser():
     odd = 'a"b\\c\nd%s{}\udcff ä'
     (count,) = samples(text(series={key(host=odd): server_parts(1)}), "http_server_request_duration_seconds_count")
@@ -216,3 +222,20 @@ def test_rendering_imports_nothing_that_a_bare_sidecar_does_without():
     root = str(__file__).rpartition("/tests/")[0]
     found = subprocess.run([sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+def test_old_names_carry_the_pod_that_the_autoscaler_knows():
+    identity = SimpleNamespace(
+        namespace="ns",
+        service="",
+        configuration="c",
+        revision="r",
+        pod="serving",
+        telemetry_pod="host",
+        telemetry_service="c",
+    )
+    resource = catalog.Resource.of(identity, "1.2.3")
+    page = Prometheus(resource, "1.2.3", 8080, "both").render(snapshot()).decode()
+    assert samples(page, "revision_request_count")[0].labels["pod_name"] == "serving"
+    assert samples(page, "target_info")[0].labels["k8s_pod_name"] == "host"
+    assert "kn_service_name" not in samples(page, "target_info")[0].labels

@@ -1,0 +1,28 @@
+# cython: language_level=3
+"""context: what the proxy floor keeps for one worker."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from ext.mux.stream cimport stream
+from ext.proxy.plan cimport proxy_plan
+from ext.stats.busy cimport busy
+from ext.transport.worker cimport worker
+
+cdef enum:
+    DATE_BYTES = 29          # "Sun, 06 Nov 1994 08:49:37 GMT"
+
+cdef struct proxy_context:
+    const proxy_plan* plan   # borrows: until the worker has taken the next one
+    busy load                # inline: what the autoscaler eats
+    int64_t date_s           # second that `date` is for
+    char date[32]
+    # A stream whose far end is Python, for a request that came by this listener; NULL without room.
+    stream* (*to_python)(worker* w, int listener, const stream* down) noexcept nogil
+    # All that the statistics keep of a finished exchange.
+    void (*on_done)(worker* w, void* x) noexcept nogil
+
+
+cdef inline proxy_context* proxy_of(worker* w) noexcept nogil:
+    return <proxy_context*>w.proxy
+
+cdef const char* proxy_date(worker* w) noexcept nogil

@@ -1,0 +1,176 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""reply: bodies; the story is in reply.pxd.
+
+Floor      proxy: may cimport every floor below.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdio cimport snprintf
+from libc.string cimport memcpy, memset, strlen
+
+from ext.base.arena cimport arena_copy, arena_take
+from ext.base.faults cimport (
+    CONNECT_REFUSED,
+    CONNECT_TIMED_OUT,
+    IDLE_TIMED_OUT,
+    METHOD_NOT_ALLOWED,
+    REQUEST_TIMED_OUT,
+    START_TIMED_OUT,
+    UPSTREAM,
+    WAITING_ROOM_FULL,
+    fault_row,
+    fault_table,
+)
+from ext.base.span cimport span, span_of
+from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head
+from ext.http.names cimport name_lookup
+from ext.proxy.context cimport DATE_BYTES, proxy_date
+from ext.proxy.exchange cimport exchange
+from ext.upstream.endpoint cimport endpoint
+
+cdef enum:
+    FIELDS_MAX = 10          # of an answer of ours
+    TEXT_MAX = 512           # of a line that is made here
+
+
+cdef void add(head* h, const char* name, const char* value, size_t n) noexcept nogil:
+    cdef field* f = &h.fields[h.field_count]
+    f.name = span_of(name, strlen(name))
+    f.value = span_of(value, n)
+    f.raw_len = 0
+    f.flags = 0
+    f.id = name_lookup(name, f.name.len)
+    h.seen |= (<uint64_t>1) << f.id
+    h.field_count += 1
+
+
+cdef void add_text(head* h, const char* name, const char* value) noexcept nogil:
+    add(h, name, value, strlen(value))
+
+
+cdef void begin(exchange* x, head* h, field* fields, int status) noexcept nogil:
+    memset(h, 0, sizeof(head))
+    h.version = HTTP_1_1
+    h.status = status
+    h.keep_alive = True
+    h.fields = fields
+    h.framing = BODY_LENGTH
+
+
+cdef void send(exchange* x, head* h, const char* text, size_t n) noexcept nogil:
+    """Date and length, then the head and the body in one go."""
+    cdef char digits[24]
+    h.length = <int64_t>n
+    add(h, b"Date", proxy_date(x.home), DATE_BYTES)
+    add(h, b"Content-Length", digits, <size_t>snprintf(digits, sizeof(digits), "%zu", n))
+    x.status = h.status
+    x.head_sent = True
+    x.response_bytes = <int64_t>n
+    if x.down.ops.send_head(x.down, h, n == 0) >= 0 and n:
+        x.down.ops.send_body(x.down, text, n, True)
+
+
+cdef const char* grpc_code(int status) noexcept nogil:
+    """As gRPC maps what a proxy answers (http-grpc-status-mapping), 504 as deadline exceeded."""
+    if status == 504:
+        return b"4"
+    if status == 503 or status == 502:
+        return b"14"
+    if status == 400 or status == 431:
+        return b"13"
+    if status == 404 or status == 501:
+        return b"12"
+    return b"2"
+
+
+cdef size_t body_of(exchange* x, int fault, char* text) noexcept nogil:
+    """The body that the platform's clients know for this fault (spec 3)."""
+    cdef const char* name = b"upstream"
+    if x.to is not NULL and x.to.endpoint_count:
+        name = x.to.endpoints[0].name
+    if fault == REQUEST_TIMED_OUT or fault == START_TIMED_OUT or fault == IDLE_TIMED_OUT:
+        return <size_t>snprintf(text, TEXT_MAX, "request timeout")
+    if fault == CONNECT_REFUSED:
+        return <size_t>snprintf(text, TEXT_MAX, "dial tcp %s: connect: connection refused\n", name)
+    if fault == CONNECT_TIMED_OUT:
+        return <size_t>snprintf(
+            text, TEXT_MAX, "timed out dialing %s after %.2fs\n", name, <double>(x.home.now_ns - x.sent_ns) / 1e9
+        )
+    return <size_t>snprintf(text, TEXT_MAX, "%s\n", fault_table[fault].detail)
+
+
+cdef void reply_fault(exchange* x, int fault) noexcept nogil:
+    """The answer to a fault before any head was sent; the status of the fault must not be 0."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    cdef char text[TEXT_MAX]
+    cdef char cause[TEXT_MAX]
+    cdef const fault_row* row = &fault_table[fault]
+    cdef size_t n = body_of(x, fault, text)
+    begin(x, &h, fields, row.status)
+    add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
+    if text[n - 1] == b'\n':
+        add_text(&h, b"X-Content-Type-Options", b"nosniff")
+    snprintf(cause, TEXT_MAX, "queue-proxy; error=%s; details=\"%s\"", row.type, row.detail)
+    add_text(&h, b"Proxy-Status", cause)
+    if fault == WAITING_ROOM_FULL:
+        add_text(&h, b"Retry-After", b"1")
+    if fault == METHOD_NOT_ALLOWED:
+        add_text(&h, b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE")
+    if x.grpc:
+        add_text(&h, b"grpc-status", grpc_code(row.status))
+        add_text(&h, b"grpc-message", row.detail)
+        n = 0
+    send(x, &h, text, n)
+
+
+cdef void reply_text(exchange* x, int status, const char* text, size_t n, span detail) noexcept nogil:
+    """Plain text of ours; a text that ends without a newline is completed by `detail` and one."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    cdef char* whole
+    begin(x, &h, fields, status)
+    add_text(&h, b"Content-Type", b"text/plain; charset=utf-8")
+    add_text(&h, b"X-Content-Type-Options", b"nosniff")
+    add_text(&h, b"Proxy-Status", b"queue-proxy; error=http_request_denied; details=\"probe refused\"")
+    if text[n - 1] != b'\n':
+        whole = <char*>arena_take(x.mem, n + detail.len + 1)
+        if whole is not NULL:
+            memcpy(whole, text, n)
+            if detail.len:
+                memcpy(whole + n, detail.at, detail.len)
+            whole[n + detail.len] = b'\n'
+            text = whole
+            n += detail.len + 1
+    send(x, &h, text, n)
+
+
+cdef void reply_with_hash(exchange* x, span hash_value) noexcept nogil:
+    """The ingress asks whether its newest configuration has arrived (DP-031)."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    begin(x, &h, fields, 200)
+    add(&h, b"K-Network-Hash", hash_value.at, hash_value.len)
+    send(x, &h, NULL, 0)
+
+
+cdef bint reply_cut(exchange* x, int fault) noexcept nogil:
+    """A gRPC call that ran out of time hears it in its trailers; False for all else, which is cut off."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    if not x.grpc or x.raw or fault_table[fault].status != 504:
+        return False
+    begin(x, &h, fields, 0)
+    h.framing = BODY_NONE
+    add_text(&h, b"grpc-status", b"4")
+    add_text(&h, b"grpc-message", fault_table[fault].detail)
+    return x.down.ops.send_trailers(x.down, &h) >= 0
+
+
+cdef void reply_continue(exchange* x) noexcept nogil:
+    """100 (Continue), in the app's place."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    begin(x, &h, fields, 100)
+    h.framing = BODY_NONE
+    x.down.ops.send_head(x.down, &h, False)

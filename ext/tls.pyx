@@ -1,0 +1,102 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""tls: the door through which certificates reach the engine.
+
+Floor      a door: may cimport ext.base and ext.transport.
+Takes      certificate and key as bytes, versions and names as text.
+Gives      an object that owns one reference to an SSL_CTX; whoever keeps the
+           pointer takes one more (tls_context_share).
+Never      reads a file.
+
+Who may write
+    a context   nobody, once it is made
+"""
+
+from ext.base.span cimport span_of
+from ext.transport.openssl cimport SSL_CTX, TLS1_2_VERSION, TLS1_3_VERSION, SSL_CTX_free
+from ext.transport.tls_context cimport (
+    CALLERS_ANY,
+    CALLERS_OPTIONAL,
+    CALLERS_REQUIRED,
+    TLS_WHY_MAX,
+    tls_client_context,
+    tls_server_context,
+    tls_use_groups,
+    tls_wishes,
+)
+
+VERSIONS = {"1.2": TLS1_2_VERSION, "1.3": TLS1_3_VERSION}
+CALLERS = {"none": CALLERS_ANY, "optional": CALLERS_OPTIONAL, "require": CALLERS_REQUIRED}
+
+
+cdef class TlsContext:
+    """What accepted TLS connections start from; its certificate lives in it.
+
+    cert, key     PEM; the leaf first, then its chain; a key without password
+    lowest        "1.2" or "1.3", as highest
+    ciphers       OpenSSL's names of TLS 1.2 suites; none: those that Go offers
+    groups        OpenSSL's names in order of preference; none: OpenSSL's choice
+    callers       "none", "optional" or "require": certificates of callers
+    authority     PEM; who signs the callers' certificates
+    Raises        ValueError with the part that is wrong and OpenSSL's reason.
+
+    unknown_groups   the groups that this OpenSSL does not know; the others are used.
+
+    Ownership
+        context  shares  an SSL_CTX: connections and listeners count theirs
+    """
+
+    def __cinit__(
+        self,
+        bytes cert not None,
+        bytes key not None,
+        str lowest="1.3",
+        str highest="1.3",
+        ciphers=(),
+        groups=(),
+        str callers="none",
+        bytes authority not None=b"",
+    ):
+        cdef tls_wishes w
+        cdef char why[TLS_WHY_MAX]
+        cdef bytes suites = ":".join(ciphers).encode()
+        w.cert = span_of(cert, len(cert))
+        w.key = span_of(key, len(key))
+        w.authority = span_of(authority, len(authority))
+        w.ciphers = suites
+        w.lowest = VERSIONS[lowest]
+        w.highest = VERSIONS[highest]
+        w.callers = CALLERS[callers]
+        self.context = tls_server_context(&w, why)
+        if self.context is NULL:
+            raise ValueError((<bytes>why).decode(errors="replace"))
+        known = [name for name in groups if tls_use_groups(<SSL_CTX*>self.context, name.encode())]
+        if known:
+            tls_use_groups(<SSL_CTX*>self.context, ":".join(known).encode())
+        self.unknown_groups = tuple([name for name in groups if name not in known])
+
+    def __dealloc__(self):
+        SSL_CTX_free(<SSL_CTX*>self.context)
+
+
+cdef class TlsClientContext:
+    """What our own TLS connections start from.
+
+    authority  PEM; who signs the servers' certificates; empty: nothing is verified
+    Raises     ValueError with OpenSSL's reason.
+
+    Ownership
+        context  shares  an SSL_CTX: connections count theirs
+    """
+
+    def __cinit__(self, bytes authority not None=b"", str lowest="1.2", str highest="1.3"):
+        cdef tls_wishes w
+        cdef char why[TLS_WHY_MAX]
+        w.authority = span_of(authority, len(authority))
+        w.lowest = VERSIONS[lowest]
+        w.highest = VERSIONS[highest]
+        self.context = tls_client_context(&w, why)
+        if self.context is NULL:
+            raise ValueError((<bytes>why).decode(errors="replace"))
+
+    def __dealloc__(self):
+        SSL_CTX_free(<SSL_CTX*>self.context)

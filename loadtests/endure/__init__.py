@@ -1,0 +1,1 @@
+"""Endurance: long loads that prove that nothing is lost, doubled or leaked."""

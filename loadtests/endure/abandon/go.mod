@@ -1,0 +1,3 @@
+module abandon
+
+go 1.24

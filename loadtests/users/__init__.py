@@ -1,0 +1,1 @@
+"""Users: the kinds of callers that a load is made of."""
