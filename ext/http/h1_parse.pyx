@@ -300,10 +300,11 @@ cdef int h1_parse_response(
     to_head_request  the answer ends with its head; `length` tells what a GET would have got.
     """
     cdef char* p = at
-    cdef int result
+    cdef int result = AGAIN
+    cdef bint begins_empty = n > 0 and (at[0] == c'\r' or at[0] == c'\n')
     memset(h, 0, sizeof(head))
-    result = AGAIN
-    if not is_waited_for(at, n, lim):
+    # An empty line is no head, though the search for the end of a head steps over it.
+    if begins_empty or not is_waited_for(at, n, lim):
         result = response_parse(&p, at + n, lim, to_head_request, table, h)
     used[0] = <size_t>(p - at)
     if (n if result == AGAIN else used[0]) > lim.head_max:
