@@ -100,6 +100,10 @@ cdef inline h2_stream* stream_by_id(nghttp2_session* ng, int32_t id) noexcept no
     return <h2_stream*>nghttp2_session_get_stream_user_data(ng, id)
 
 
+cdef inline uint32_t head_max(const h2_session* s) noexcept nogil:
+    return s.home.bounds.head_max if s.is_server else s.home.bounds.response_head_max
+
+
 # ── frames that come in ───────────────────────────────────────────────────
 
 cdef bint id_is_new(h2_session* s, int32_t id) noexcept nogil:
@@ -159,7 +163,9 @@ cdef int on_header(
     cdef h2_session* s = <h2_session*>user
     cdef h2_stream* st = stream_by_id(ng, frame.hd.stream_id)
     if st is not NULL:
-        h2_intake_field(&st.intake, <const char*>name, name_len, <const char*>value, value_len, s.home.bounds)
+        h2_intake_field(
+            &st.intake, <const char*>name, name_len, <const char*>value, value_len, head_max(s), s.home.bounds.fields_max
+        )
     return 0
 
 
@@ -302,7 +308,7 @@ cdef int settings_submit(h2_session* s) noexcept nogil:
     cdef nghttp2_settings_entry rows[3]
     cdef int n = 0
     rows[n].settings_id = NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE
-    rows[n].value = bounds.head_max
+    rows[n].value = head_max(s)
     n += 1
     if s.is_server:
         rows[n].settings_id = NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS

@@ -33,6 +33,7 @@ from ext.mux.h2_output cimport h2_output_body, h2_output_wake
 from ext.mux.h2_session cimport h2_session, h2_session_end, h2_session_finish, h2_session_open, h2_side, h2_stream
 from ext.mux.h2_stream cimport h2_stream_fail, h2_stream_fill_ops, h2_stream_intake_end, h2_stream_new
 from ext.mux.nghttp2 cimport (
+    NGHTTP2_NO_ERROR,
     NGHTTP2_PROTOCOL_ERROR,
     NGHTTP2_REFUSED_STREAM,
     NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
@@ -41,6 +42,7 @@ from ext.mux.nghttp2 cimport (
     nghttp2_session_check_request_allowed,
     nghttp2_session_del,
     nghttp2_session_get_remote_settings,
+    nghttp2_session_terminate_session,
     nghttp2_submit_request,
 )
 from ext.mux.stream cimport stream, stream_ops
@@ -97,7 +99,6 @@ cdef stream* client_open(client* base) noexcept nogil:
     st.base.reused = base.used
     st.sent_before = base.t.sent_bytes + c.session.out.len
     h2_guard_opened(&c.session.guard)
-    base.used = True
     base.running += 1
     base.idle_since_ns = 0
     return &st.base
@@ -121,6 +122,7 @@ cdef void on_headers(h2_stream* st, bint last) noexcept nogil:
     if st.base.owner is not NULL and result < 0:
         h2_stream_fail(st, -result, NGHTTP2_PROTOCOL_ERROR)
     elif st.base.owner is not NULL:
+        (<h2_client*>st.session.owner).c.used = True
         st.head_seen = h.status >= 200
         st.in_end = last
         st.end_shown = last
@@ -162,6 +164,8 @@ cdef void on_count(h2_session* s) noexcept nogil:
     if c.c.running and s.stream_count == 0:
         c.c.idle_since_ns = s.home.now_ns
     c.c.running = s.stream_count
+    if not c.c.usable and c.c.running == 0 and not s.ending:
+        nghttp2_session_terminate_session(s.ng, NGHTTP2_NO_ERROR)
     if c.c.on_change is not NULL:
         c.c.on_change(&c.c)
 

@@ -16,7 +16,6 @@ from ext.base.arena cimport arena
 from ext.http.head cimport head
 from ext.mux.h2_session cimport h2_intake
 from ext.mux.nghttp2 cimport nghttp2_nv
-from ext.transport.worker cimport limits
 
 cdef enum:
     NV_ON_STACK = 96    # fields of a head that need no allocation
@@ -24,7 +23,7 @@ cdef enum:
 
 cdef int h2_intake_begin(h2_intake* k, arena* mem) noexcept nogil
 cdef void h2_intake_field(
-    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, const limits* bounds
+    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max, int fields_max
 ) noexcept nogil
 cdef int h2_intake_request(h2_intake* k, bint last) noexcept nogil
 cdef int h2_intake_response(h2_intake* k, bint last, bint to_head) noexcept nogil

@@ -57,7 +57,6 @@ from ext.http.names cimport (
 )
 from ext.mux.h2_session cimport h2_intake
 from ext.mux.nghttp2 cimport NGHTTP2_NV_FLAG_NONE, nghttp2_nv
-from ext.transport.worker cimport limits
 
 cdef enum:
     FIELDS_FIRST = 24     # of a head before its table grows: 960 bytes of the arena's first chunk
@@ -143,14 +142,14 @@ cdef void pseudo_field(h2_intake* k, const char* name, size_t n, const char* val
 
 
 cdef void h2_intake_field(
-    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, const limits* bounds
+    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max, int fields_max
 ) noexcept nogil:
     """Keeps one field; what is too much is counted and forgotten, and `fault` says so."""
     cdef field* f
     cdef char* at
     cdef uint64_t bit
     k.bytes += name_len + value_len + FIELD_COST
-    if k.bytes > bounds.head_max or k.h.field_count >= bounds.fields_max:
+    if k.bytes > bytes_max or k.h.field_count >= fields_max:
         k.fault = REQUEST_HEAD_TOO_LARGE
     if k.fault:
         return

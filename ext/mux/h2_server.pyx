@@ -14,7 +14,7 @@ from ext.base.arena cimport arena, arena_take
 from ext.base.chain cimport chain_append, chain_clear
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport BAD_UPGRADE, CALLER_H2_ERROR, CALLER_RESET, NO_MEMORY
-from ext.base.links cimport links_append, links_remove
+from ext.base.links cimport links, links_append, links_remove
 from ext.base.result cimport OK
 from ext.http.head cimport METHOD_HEAD, head
 from ext.loop.timers cimport timer_drop
@@ -64,7 +64,7 @@ cdef h2_session* session_new(worker* w, transport* t) noexcept nogil:
         free(s)
         return NULL
     LIVE_UP(LIVE_CONN)
-    links_append(&w.conns, &s.all)
+    links_append(&mux_of(w).h2_servers, &s.all)
     w.conn_count += 1
     return s
 
@@ -92,6 +92,14 @@ cdef int h2_server_open(worker* w, transport* t, const char* early, size_t n) no
     if t.readable:
         worker_soon(w, &s.resume)
     return OK
+
+
+cdef void h2_servers_drain(worker* w) noexcept nogil:
+    """Announces the end on every connection of this worker."""
+    cdef links* l = mux_of(w).h2_servers.next
+    while l is not &mux_of(w).h2_servers:
+        h2_session_drain(<h2_session*>(<char*>l - sizeof(corpse)))
+        l = l.next
 
 
 cdef ssize_t settings_decode(const char* text, size_t n, uint8_t* out) noexcept nogil:

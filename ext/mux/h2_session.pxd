@@ -79,7 +79,7 @@ cdef struct h2_stream:
     bint out_last            # the owner has given the end
     bint out_end             # our END_STREAM has been framed
     bint deferred            # nghttp2 waits for nghttp2_session_resume_data
-    bint room_owed           # AGAIN was said: on_room when the queue is empty
+    bint room_owed           # something waits: on_room when the queue is empty
     bint peer_reset          # RST_STREAM has come
     bint own_reset           # the owner broke it off
     bint unsent              # the request never left
@@ -97,7 +97,7 @@ cdef struct h2_side:
 
 cdef struct h2_session:
     corpse grave             # inline: first
-    links all                # inline: in worker.conns; servers
+    links all                # inline: in mux_context.h2_servers
     errand outbox            # inline: frames and writes what waits
     errand resume            # inline: reads on
     timer clock              # inline: head, idle, connect or linger time, by state

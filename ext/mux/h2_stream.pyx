@@ -17,12 +17,12 @@ from ext.base.faults cimport CALLER, CALLER_H2_FLOOD, NO_MEMORY, fault_table
 from ext.base.links cimport links_append, links_init, links_remove
 from ext.base.result cimport AGAIN, OK
 from ext.base.slab cimport slab_give, slab_take
-from ext.http.head cimport BODY_LENGTH, HTTP_2, head
+from ext.http.head cimport HTTP_2, head
 from ext.mux.context cimport mux_of
 from ext.mux.h2_guard cimport h2_guard_ended, h2_guard_reset
 from ext.mux.h2_head cimport h2_intake_trailers, h2_trailers_keep
 from ext.mux.h2_output cimport h2_output_frame, h2_output_wake
-from ext.mux.h2_session cimport OUT_MARK, WINDOW_FIRST, h2_session, h2_session_clock, h2_session_flush, h2_stream
+from ext.mux.h2_session cimport OUT_MARK, WINDOW_FIRST, h2_session, h2_session_clock, h2_stream
 from ext.mux.nghttp2 cimport (
     NGHTTP2_CANCEL,
     NGHTTP2_ENHANCE_YOUR_CALM,
@@ -304,8 +304,8 @@ cdef void op_reset(stream* base, int fault) noexcept nogil:
 
 cdef int room_of(h2_stream* st) noexcept nogil:
     st.base.queued = st.queue.len
+    st.room_owed = st.queue.len > 0
     if st.queue.len > QUEUE_MARK or (st.queue.len and chain_is_tight(&st.base.home.blocks)):
-        st.room_owed = True
         return AGAIN
     return OK
 
@@ -371,9 +371,10 @@ cdef void op_want_body(stream* base, bint wanted) noexcept nogil:
 
 
 cdef void op_flush(stream* base) noexcept nogil:
+    """Frames; the write still waits for the end of the turn, when many streams share it."""
     cdef h2_stream* st = <h2_stream*>base
-    if st.session is not NULL and not st.session.busy:
-        h2_session_flush(st.session)
+    if st.session is not NULL and st.queue.len:
+        h2_output_frame(st.session)
 
 
 cdef void h2_stream_fill_ops(stream_ops* ops) noexcept nogil:
