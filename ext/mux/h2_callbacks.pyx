@@ -58,7 +58,6 @@ from ext.mux.nghttp2 cimport (
     nghttp2_option_set_max_outbound_ack,
     nghttp2_option_set_max_send_header_block_length,
     nghttp2_option_set_no_auto_window_update,
-    nghttp2_option_set_no_closed_streams,
     nghttp2_option_set_peer_max_concurrent_streams,
     nghttp2_option_set_stream_reset_rate_limit,
     nghttp2_session,
@@ -336,7 +335,6 @@ cdef int h2_session_make(h2_session* s) noexcept nogil:
     if CALLBACKS is NULL or nghttp2_option_new(&o) != 0:
         return -1
     nghttp2_option_set_no_auto_window_update(o, 1)
-    nghttp2_option_set_no_closed_streams(o, 1)
     nghttp2_option_set_peer_max_concurrent_streams(o, STREAMS_BEFORE_SETTINGS)
     nghttp2_option_set_max_send_header_block_length(o, 2 * <size_t>bounds.head_max + FRAME_BYTES)
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX)

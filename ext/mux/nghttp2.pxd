@@ -134,7 +134,6 @@ cdef extern from "nghttp2/nghttp2.h" nogil:
     void nghttp2_option_set_no_auto_window_update(nghttp2_option* o, int on)
     void nghttp2_option_set_peer_max_concurrent_streams(nghttp2_option* o, uint32_t n)
     void nghttp2_option_set_max_send_header_block_length(nghttp2_option* o, size_t n)
-    void nghttp2_option_set_no_closed_streams(nghttp2_option* o, int on)
     void nghttp2_option_set_max_outbound_ack(nghttp2_option* o, size_t n)
     void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option* o, uint64_t burst, uint64_t rate)
     void nghttp2_option_set_max_continuations(nghttp2_option* o, size_t n)
