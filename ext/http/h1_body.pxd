@@ -13,10 +13,11 @@ chunk size is skipped; body.mended says so.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp
 
 from ext.base.span cimport span
 from ext.http.h1_fields cimport h1_limits
-from ext.http.head cimport BODY_UNTIL_CLOSE, field, head
+from ext.http.head cimport BODY_LENGTH, BODY_UNTIL_CLOSE, field, head
 
 cdef enum:
     CHUNK_LINE_MAX = 4096       # bytes of a size line, its extensions included
@@ -61,3 +62,16 @@ cdef void h1_body_clear(h1_body* b) noexcept nogil
 cdef inline bint h1_body_finished_by_close(const h1_body* b) noexcept nogil:
     """The end of the connection is the end of the body, not a loss."""
     return b.framing == BODY_UNTIL_CLOSE
+
+
+cdef inline bint h1_body_ends_here(const h1_body* b, const char* at, size_t n) noexcept nogil:
+    """The piece just given was the last one: the next call says DONE.
+
+    Known for a body by length, and for a chunked one whose last chunk, without
+    trailers, lies in the same bytes, as it does for nearly every small answer.
+    """
+    if b.left or b.state != BODY_AT_DATA:
+        return False
+    if b.framing == BODY_LENGTH:
+        return True
+    return b.framing != BODY_UNTIL_CLOSE and n >= 7 and memcmp(at, b"\r\n0\r\n\r\n", 7) == 0

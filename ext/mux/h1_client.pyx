@@ -27,7 +27,7 @@ from ext.base.links cimport links_init
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_next, span_number, span_of, span_starts, span_trim
-from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_finished_by_close, h1_body_init, h1_body_trailers
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_finished_by_close, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_response
 from ext.http.h1_write cimport h1_write_request, h1_write_trailers
 from ext.http.head cimport (
@@ -280,8 +280,6 @@ cdef int show_head(h1_client* c, head* h, char* rest, size_t n) noexcept nogil:
     """
     cdef bint interim = h.status < 200 and h.status != 101
     cdef bint last = False
-    cdef span data
-    cdef size_t used
     if not interim:
         c.head_seen = True
         if h.status == 101:
@@ -343,12 +341,16 @@ cdef int read_body(h1_client* c) noexcept nogil:
 cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
     """Shows the body in these bytes, piece by piece, as long as it is wanted."""
     cdef size_t used
-    cdef span data
+    cdef span data, none
     cdef int result
     while n and c.wanted and c.state == CLIENT_BUSY and c.s.owner is not NULL:
         result = h1_body_feed(&c.body, at, n, &used, &data)
         at += used
         n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
         if result < 0:
             stream_fault(c, -result)
             return AGAIN
@@ -371,9 +373,12 @@ cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
 cdef void end_answer(h1_client* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef head h
-    cdef int found = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
+    cdef int result = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
+    if result < 0:
+        stream_fault(c, -result)
+        return
     c.answer_done = True
-    if found > 0:
+    if h.field_count:
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         if c.state == CLIENT_BUSY and c.s.owner is not NULL:

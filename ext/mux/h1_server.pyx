@@ -24,7 +24,7 @@ from ext.base.links cimport links_append, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
-from ext.http.h1_body cimport h1_body_clear, h1_body_feed, h1_body_init, h1_body_trailers
+from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
 from ext.http.h1_write cimport h1_write_response, h1_write_trailers
 from ext.http.head cimport (
@@ -42,6 +42,7 @@ from ext.http.head cimport (
 from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
@@ -52,9 +53,10 @@ from ext.mux.h1_wire cimport (
     wire_put,
     wire_view,
 )
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, counter_add
-from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
@@ -175,7 +177,7 @@ cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        counter_add(&c.home.stats.bounds_hit[BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME], 1)
+        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
     h1_server_close(c, False)
 
 
@@ -243,6 +245,8 @@ cdef int read_head(h1_server* c) noexcept nogil:
                 return AGAIN
             h1_server_close(c, False)
             return AGAIN
+        if not c.served and (at[0] == c'P' or c.wire.t.alpn == ALPN_H2) and not stays_h1(c, at, n):
+            return OK if c.state == SERVER_WAIT and c.wire.t.readable else AGAIN
         if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.request_limits.head_max:
             return AGAIN
     result = h1_parse_request(at, n, &m.request_limits, m.fields, &h, &used)
@@ -252,6 +256,28 @@ cdef int read_head(h1_server* c) noexcept nogil:
         return head_incomplete(c, at, n)
     open_exchange(c, at, n, result, &h, used)
     return OK
+
+
+cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
+    """False when these first bytes are, or may become, those of HTTP/2; the connection changes hands then."""
+    cdef worker* w = c.home
+    cdef transport* t = c.wire.t
+    cdef sniffed found = SNIFFED_H2 if t.alpn == ALPN_H2 else sniff(at, n)
+    if found == SNIFFED_H1:
+        return True
+    if found != SNIFFED_H2:
+        if wire_leave(&c.wire, at, n) < 0:
+            h1_server_close(c, True)
+        c.wire.scanned = 1
+        return False
+    c.state = SERVER_CLOSED
+    links_remove(&c.all)
+    w.conn_count -= 1
+    timer_drop(&c.clock)
+    h2_server_open(w, t, at, n)
+    wire_clear(&c.wire)
+    worker_inter(w, &c.grave)
+    return False
 
 
 cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
@@ -268,7 +294,7 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
             c.wire.scanned = 1
         if c.home.bounds.head_timeout_ns and (c.served or not timer_is_set(&c.clock)):
             timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.head_timeout_ns)
-    return AGAIN
+    return OK if c.wire.t.readable else AGAIN
 
 
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
@@ -331,7 +357,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
     cdef char* at
     cdef size_t n, used
     cdef ssize_t got
-    cdef span data
+    cdef span data, none
     cdef int result = OK
     if not wire_view(&c.wire, &at, &n):
         if not c.wire.t.readable:
@@ -346,6 +372,10 @@ cdef int read_body(h1_server* c) noexcept nogil:
         result = h1_body_feed(&c.body, at, n, &used, &data)
         at += used
         n -= used
+        if result == OK and h1_body_ends_here(&c.body, at, n):
+            result = h1_body_feed(&c.body, at, n, &used, &none)
+            at += used
+            n -= used
         if result < 0:
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
@@ -357,7 +387,6 @@ cdef int read_body(h1_server* c) noexcept nogil:
                 end_body(c, data)
             return OK
         if data.len:
-            # The rest must be kept before the owner sees this piece: it may stop wanting, or let go.
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         elif result == AGAIN:
             break
@@ -372,9 +401,12 @@ cdef void end_body(h1_server* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef mux_context* m = mux_of(c.home)
     cdef head h
-    cdef int found = h1_body_trailers(&c.body, m.fields, &h)
+    cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    if result < 0:
+        owner_fault(c, -result)
+        return
     c.request_done = True
-    if found > 0:
+    if h.field_count:
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
         if c.state == SERVER_OPEN and c.s.owner is not NULL:

@@ -14,7 +14,7 @@ from ext.base.faults cimport NO_MEMORY
 from ext.base.links cimport links_init, links_remove
 from ext.base.result cimport AGAIN, OK
 from ext.http.h1_write cimport h1_chunk_head
-from ext.stats.shard cimport BOUND_BUFFERS, counter_add
+from ext.stats.shard cimport BOUND_BUFFERS, shard_bound
 from ext.transport.transport cimport iovec, transport
 from ext.transport.worker cimport SCRATCH_BYTES, worker, worker_soon
 
@@ -64,7 +64,7 @@ cdef int kept_room(h1_wire* w, size_t n) noexcept nogil:
     while size < w.kept_len + n:
         size *= 2
     if i64_load_relaxed(w.t.home.blocks.used) + <int64_t>size > w.t.home.blocks.used_max:
-        counter_add(&w.t.home.stats.bounds_hit[BOUND_BUFFERS], 1)
+        shard_bound(w.t.home.stats, BOUND_BUFFERS)
         return -NO_MEMORY
     larger = <char*>malloc(size)
     if larger is NULL:

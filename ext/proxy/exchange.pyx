@@ -10,7 +10,7 @@ Never      looks at a protocol version but to choose the one spoken upstream.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
-from ext.admission.limiter cimport WAITING, limiter_admit, limiter_cancel, limiter_release
+from ext.admission.limiter cimport limiter_admit, limiter_cancel, limiter_release
 from ext.admission.ticket cimport PARKED, ticket, ticket_init
 from ext.base.arena cimport arena, arena_free, arena_take
 from ext.base.chain cimport chain_clear, chain_init
@@ -39,7 +39,7 @@ from ext.http.head cimport METHOD_DELETE, METHOD_GET, METHOD_HEAD, METHOD_OPTION
 from ext.http.names cimport NAME_IDEMPOTENCY_KEY
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
 from ext.mux.stream cimport stream, stream_events
-from ext.proxy.account cimport account_done, account_start
+from ext.proxy.account cimport account_done, account_in, account_start
 from ext.proxy.context cimport proxy_of
 from ext.proxy.relay cimport (
     relay_down_body,
@@ -121,6 +121,7 @@ cdef void ask_python(exchange* x) noexcept nogil:
 cdef void admit(exchange* x) noexcept nogil:
     """ADMIT: a slot now, a place in the waiting room, or no."""
     cdef int result
+    account_in(x)
     if x.to.request_ns == 0:
         exchange_fail(x, REQUEST_TIMED_OUT)
         return
@@ -132,7 +133,7 @@ cdef void admit(exchange* x) noexcept nogil:
     result = limiter_admit(x.to.gate, x.home.id, &x.place, x.home.now_ns)
     if result < 0:
         exchange_fail(x, -result)
-    elif result == WAITING:
+    elif x.place.state == PARKED:
         x.state = EXCHANGE_PARKED
         counter_add(x.home.stats.waits, 1)
     else:

@@ -26,7 +26,7 @@ from ext.proxy.exchange cimport (
     exchange_flow,
 )
 from ext.proxy.rewrite cimport rewrite_response, rewrite_trailers
-from ext.stats.shard cimport BOUND_INTERIM, counter_add
+from ext.stats.shard cimport BOUND_INTERIM, counter_add, shard_bound
 
 
 # ── the request ───────────────────────────────────────────────────────────
@@ -144,7 +144,7 @@ cdef void interim(exchange* x, head* h) noexcept nogil:
         return
     x.interim += 1
     if x.interim > INTERIM_MAX:
-        counter_add(&x.home.stats.bounds_hit[BOUND_INTERIM], 1)
+        shard_bound(x.home.stats, BOUND_INTERIM)
         exchange_fail(x, TOO_MANY_INTERIM)
         return
     if h.status == 100 and not x.waits_continue:

@@ -89,3 +89,8 @@ cdef inline void counter_add(uint64_t* counter, uint64_t n) noexcept nogil:
 cdef inline void counter_set(uint64_t* counter, uint64_t value) noexcept nogil:
     """For last_request_start_ns."""
     u64_store_relaxed(counter, value)
+
+
+cdef inline void shard_bound(shard* s, int cause) noexcept nogil:
+    """A peer ran into a bound (bound_cause)."""
+    counter_add(&s.bounds_hit[cause], 1)

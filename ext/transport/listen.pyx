@@ -4,14 +4,12 @@
 Floor      transport: may cimport ext.base, ext.stats, ext.loop.
 """
 
-from libc.errno cimport ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, errno
+from libc.errno cimport EMFILE, ENFILE, ENOBUFS, ENOMEM, errno
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport close
 
 from ext.base.clock cimport NS_PER_MS
-from ext.base.faults cimport NO_DESCRIPTORS
-from ext.base.result cimport OK
 from ext.loop.poller cimport poller_add_level, poller_remove, watch
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
 from ext.stats.shard cimport BOUND_DESCRIPTORS, counter_add
@@ -20,13 +18,15 @@ from ext.transport.transport cimport transport
 from ext.transport.worker cimport worker
 
 cdef extern from "<sys/socket.h>" nogil:
+    struct sockaddr:
+        pass
     struct sockaddr_storage:
         unsigned short ss_family
     int socket(int domain, int kind, int protocol)
-    int bind(int fd, const void* address, unsigned int n)
+    int bind(int fd, const sockaddr* address, unsigned int n)
     int listen(int fd, int backlog)
-    int accept4(int fd, void* address, unsigned int* n, int flags)
-    int getsockname(int fd, void* address, unsigned int* n)
+    int accept4(int fd, sockaddr* address, unsigned int* n, int flags)
+    int getsockname(int fd, sockaddr* address, unsigned int* n)
     int setsockopt(int fd, int level, int name, const void* value, unsigned int n)
     enum:
         AF_INET
@@ -43,10 +43,12 @@ cdef extern from "<netinet/in.h>" nogil:
         unsigned short sin_family
         uint16_t sin_port
         uint32_t sin_addr
+    struct in6_addr:
+        pass
     struct sockaddr_in6:
         unsigned short sin6_family
         uint16_t sin6_port
-        char sin6_addr[16]
+        in6_addr sin6_addr
     uint16_t htons(uint16_t)
     uint16_t ntohs(uint16_t)
     enum:
@@ -90,7 +92,7 @@ cdef int listen_open(const char* host, uint16_t port, bint shared, uint16_t* bou
         four.sin_port = htons(port)
         n = sizeof(sockaddr_in)
     else:
-        inet_pton(AF_INET6, host, &six.sin6_addr[0])
+        inet_pton(AF_INET6, host, &six.sin6_addr)
         six.sin6_family = AF_INET6
         six.sin6_port = htons(port)
         n = sizeof(sockaddr_in6)
@@ -104,7 +106,7 @@ cdef int listen_open(const char* host, uint16_t port, bint shared, uint16_t* bou
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero))
     # Accepted connections inherit it, which saves a call for each.
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
-    if bind(fd, &address, n) < 0 or listen(fd, BACKLOG) < 0 or getsockname(fd, &address, &n) < 0:
+    if bind(fd, <sockaddr*>&address, n) < 0 or listen(fd, BACKLOG) < 0 or getsockname(fd, <sockaddr*>&address, &n) < 0:
         error = errno
         close(fd)
         return -error
@@ -123,15 +125,16 @@ cdef void on_connections(watch* w, uint32_t ready) noexcept nogil:
     cdef listener* l = <listener*>w.owner
     cdef sockaddr_storage address
     cdef unsigned int n
-    cdef int fd, taken
+    cdef int fd
+    cdef int _
     cdef transport* t
-    for taken in range(l.burst):
+    for _ in range(l.burst):
         n = sizeof(address)
-        fd = accept4(w.fd, &address, &n, SOCK_NONBLOCK | SOCK_CLOEXEC)
+        fd = accept4(w.fd, <sockaddr*>&address, &n, SOCK_NONBLOCK | SOCK_CLOEXEC)
         if fd < 0:
             l.burst = 1
             if errno == EMFILE or errno == ENFILE or errno == ENOMEM or errno == ENOBUFS:
-                counter_add(&l.home.stats.bounds_hit[BOUND_DESCRIPTORS], 1)
+                counter_add(&l.home.stats.bounds_hit[<int>BOUND_DESCRIPTORS], 1)
                 poller_remove(&l.home.poll, w)
                 l.resting = True
                 timer_set(&l.home.wheel, &l.rest, l.home.now_ns + REST_MS * NS_PER_MS)

@@ -46,10 +46,9 @@ cdef extern from "<openssl/pem.h>" nogil:
     void EVP_PKEY_free(EVP_PKEY* key)
 
 cdef extern from "<openssl/x509.h>" nogil:
-    struct X509_STORE:
+    struct x509_store_st:
         pass
-    struct X509_NAME:
-        pass
+    ctypedef x509_store_st X509_STORE
     int X509_STORE_add_cert(X509_STORE* store, X509* x)
 
 cdef extern from "<openssl/ssl.h>" nogil:
@@ -106,7 +105,12 @@ cdef extern from "<openssl/ssl.h>" nogil:
     void SSL_CTX_set_alpn_select_cb(
         SSL_CTX* c,
         int (*choose)(
-            SSL* s, const unsigned char** chosen, unsigned char* n, const unsigned char* offer, unsigned int offered, void* data
+            SSL* s,
+            const unsigned char** chosen,
+            unsigned char* n,
+            const unsigned char* offer,
+            unsigned int offered,
+            void* data,
         ) noexcept,
         void* data,
     )

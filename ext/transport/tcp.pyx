@@ -14,7 +14,7 @@ peer has sent its FIN must the end still be fetched.
 from libc.errno cimport EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT, errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
-from posix.unistd cimport close, read
+from posix.unistd cimport close
 
 from ext.base.debug cimport LIVE_DOWN, LIVE_TRANSPORT, LIVE_UP
 from ext.base.faults cimport (
@@ -312,9 +312,11 @@ cdef int tcp_fault(int error) noexcept nogil:
 
 
 cdef int tcp_connect_result(transport* t) noexcept nogil:
-    """After the first edge of a connection of ours: 0, or the fault."""
+    """After the first on_ready of a connection of ours: 0, or the fault."""
     cdef int error = 0
     cdef unsigned int n = sizeof(error)
+    if t.lost:
+        return t.lost
     if getsockopt(t.w.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0:
         return CONNECT_FAILED
     if error:

@@ -27,7 +27,7 @@ from ext.transport.transport cimport transport
 cdef enum tls_state:
     TLS_HANDSHAKE = 0
     TLS_OPEN
-    TLS_ENDED        # `end` says how
+    TLS_ENDED        # transport.lost says how
 
 cdef struct tls_side:
     SSL* ssl         # owns
@@ -37,7 +37,6 @@ cdef struct tls_side:
     bint fin         # a read has found the peer's FIN
     bint waits       # OpenSSL cannot answer a message of its own before there is room
     bint said_end    # our close_notify is out
-    int end          # TLS_ENDED: IO_EOF, or a negative fault
     char* batch      # borrows: of tls_writev while it encrypts, else NULL
     size_t batch_len
     chain left       # inline: ciphertext that the kernel has not taken
@@ -46,3 +45,8 @@ cdef struct tls_side:
 cdef int tls_ready() noexcept nogil
 cdef int tls_accept(transport* t, void* context) noexcept nogil
 cdef int tls_connect(transport* t, void* context, const char* name) noexcept nogil
+
+
+cdef inline bint tls_is_opening(const transport* t) noexcept nogil:
+    """Its handshake is not over: a head that is late is a handshake that is late."""
+    return t.tls is not NULL and (<const tls_side*>t.tls).state == TLS_HANDSHAKE

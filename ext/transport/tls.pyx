@@ -20,6 +20,7 @@ from ext.base.chain cimport block_at, chain_append, chain_clear, chain_drop, cha
 from ext.base.faults cimport CALLER_RESET, CALLER_TLS_ERROR, NO_MEMORY, RESET_BEFORE_HEAD, UPSTREAM_TLS_ERROR
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.loop.poller cimport READY_ERR, READY_HUP, READY_OUT, watch
+from ext.stats.shard cimport counter_add
 from ext.transport.openssl cimport (
     BIO,
     BIO_CTRL_EOF,
@@ -168,12 +169,12 @@ cdef int tls_end(transport* t) noexcept nogil:
     ERR_clear_error()
     s.state = TLS_ENDED
     if s.fin and opening and not s.of_client:
-        s.end = IO_EOF   # a TCP probe, or a caller that thought better of it: no fault of TLS
+        t.lost = 0   # a TCP probe, or a caller that thought better of it: an end, and no fault
     elif s.fin or t.broken:
         # An end without close_notify may be cut short by anybody (RFC 8446 6.1).
-        s.end = -RESET_BEFORE_HEAD if s.of_client else -CALLER_RESET
+        t.lost = RESET_BEFORE_HEAD if s.of_client else CALLER_RESET
     else:
-        s.end = -UPSTREAM_TLS_ERROR if s.of_client else -CALLER_TLS_ERROR
+        t.lost = UPSTREAM_TLS_ERROR if s.of_client else CALLER_TLS_ERROR
     t.broken = True
     t.readable = True
     t.writable = True
@@ -199,6 +200,7 @@ cdef int tls_advance(transport* t) noexcept nogil:
     s.state = TLS_OPEN
     t.readable = True
     t.writable = True
+    counter_add(t.home.stats.tls_handshakes, 1)
     SSL_get0_alpn_selected(s.ssl, &name, &n)
     t.alpn = ALPN_NONE if n == 0 else ALPN_H2 if n == 2 else ALPN_H1
     return OK
@@ -211,7 +213,7 @@ cdef ssize_t tls_read(transport* t, char* at, size_t n) noexcept nogil:
     cdef int error
     if result == DONE:
         t.readable = False
-        return s.end
+        return -t.lost
     if result == AGAIN:
         t.readable = False
         return IO_AGAIN
@@ -234,7 +236,7 @@ cdef ssize_t tls_read(transport* t, char* at, size_t n) noexcept nogil:
             t.peer_closed = True
         if got == 0:
             t.readable = False
-            return s.end if s.state == TLS_ENDED else IO_EOF
+            return -t.lost   # IO_EOF when nothing was lost
         break
     t.readable = True   # there may be more, if only the end
     return <ssize_t>got
@@ -306,11 +308,12 @@ cdef int batch_send(transport* t, cursor* c, size_t* plain) noexcept nogil:
     cdef const char* at
     cdef size_t n
     cdef ssize_t put
-    cdef int i, result
+    cdef int result
+    cdef int _
     plain[0] = 0
     s.batch = batch
     s.batch_len = 0
-    for i in range(BATCH_RECORDS):
+    for _ in range(BATCH_RECORDS):
         if cursor_is_done(c):
             break
         at = cursor_take(c, room, &n)
@@ -318,7 +321,7 @@ cdef int batch_send(transport* t, cursor* c, size_t* plain) noexcept nogil:
         if result <= 0:
             s.batch = NULL
             tls_end(t)
-            return s.end
+            return -t.lost
         plain[0] += n
     s.batch = NULL
     put = line_send(t, batch, s.batch_len)
@@ -339,7 +342,7 @@ cdef ssize_t tls_writev(transport* t, const iovec* parts, int count) noexcept no
     cdef size_t taken
     cdef int result = tls_advance(t)
     if result == DONE:
-        return s.end if s.end < 0 else -CALLER_RESET
+        return -t.lost if t.lost else -CALLER_RESET
     if result == OK:
         result = left_send(t)
     if result < 0:

@@ -61,6 +61,7 @@ from ext.transport.openssl cimport (
     SSL_CTX_set_session_id_context,
     SSL_CTX_set_verify,
     SSL_CTX_use_certificate,
+    SSL_CTX_up_ref,
     SSL_CTX_use_PrivateKey,
     TLS_client_method,
     TLS_server_method,
@@ -81,7 +82,9 @@ cdef const char* SUITES = (
 cdef bint refuse(char* why, const char* what) noexcept nogil:
     """Writes "what: OpenSSL's reason" and empties its queue. Always False."""
     cdef const char* reason = ERR_reason_error_string(ERR_peek_last_error())
-    snprintf(why, TLS_WHY_MAX, b"%s: %s", what, reason if reason is not NULL else b"cannot be used")
+    if reason is NULL:
+        reason = b"cannot be used"
+    snprintf(why, TLS_WHY_MAX, b"%s: %s", what, reason)
     ERR_clear_error()
     return False
 
@@ -227,3 +230,15 @@ cdef bint tls_use_groups(SSL_CTX* c, const char* names) noexcept nogil:
     cdef bint known = SSL_CTX_set1_groups_list(c, names) == 1
     ERR_clear_error()
     return known
+
+
+cdef void* tls_context_share(void* context) noexcept nogil:
+    """One more user of a context; NULL stays NULL."""
+    if context is not NULL:
+        SSL_CTX_up_ref(<SSL_CTX*>context)
+    return context
+
+
+cdef void tls_context_drop(void* context) noexcept nogil:
+    """One user less; the last one frees it. From any thread."""
+    SSL_CTX_free(<SSL_CTX*>context)

@@ -54,6 +54,7 @@ cdef struct transport:
     bint peer_closed             # the peer has sent its FIN
     bint broken                  # reset, or an error pending on the socket
     bint closed
+    int lost                     # the fault that ended it above TCP; 0: none
     uint8_t alpn                 # what TLS agreed on: ALPN_NONE, ALPN_H1, ALPN_H2
     uint16_t peer_port           # host order
     uint8_t peer_len             # bytes of peer_text

@@ -27,7 +27,8 @@ cdef enum:
     QUEUE_MARK = 65536       # a stream that has more waiting to be written asks its source to pause
 
 cdef struct limits:
-    uint32_t head_max            # bytes of a head in all
+    uint32_t head_max            # bytes of a request head in all
+    uint32_t response_head_max   # bytes of a response head in all
     int fields_max               # lines of a head
     bint observe                 # PENSTOCK_STRICT=observe: mend what has one reading left
     uint64_t head_timeout_ns     # for a head to be complete; 0: none

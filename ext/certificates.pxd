@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""tls: TLS contexts, made from plain values (see tls.pyx)."""
+"""certificates: TLS contexts, made from plain values (see certificates.pyx)."""
 
 
 cdef class TlsContext:

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""tls: the door through which certificates reach the engine.
+"""certificates: the door through which certificates reach the engine.
 
 Floor      a door: may cimport ext.base and ext.transport.
 Takes      certificate and key as bytes, versions and names as text.
-Gives      an object that owns one reference to an SSL_CTX; whoever keeps the
-           pointer takes one more (tls_context_share).
+Gives      an object that counts as one user of an SSL_CTX; whoever keeps the
+           pointer becomes another (tls_context_share).
 Never      reads a file.
 
 Who may write

@@ -1,0 +1,409 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""engine: the door through which Python starts, tells, asks and stops the workers.
+
+Floor      engine: may cimport every floor below.
+Never      calls Python from a worker, or touches a worker's data from Python
+           but its counters, which are made to be read.
+
+One turn of a worker: wait for edges, handle them, go on with what was left of
+the last turn, fire timers, hand over what was written, bury what ended.
+"""
+
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int64_t, uint16_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+from posix.unistd cimport close, read
+
+from ext.base.arena cimport ARENA_CHUNK
+from ext.base.chain cimport block_pool_init
+from ext.base.clock cimport NS_PER_MS, clock_now_ns
+from ext.base.links cimport links, links_empty, links_init
+from ext.base.slab cimport slab_clear, slab_init
+from ext.http.head cimport field
+from ext.live cimport Live
+from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post
+from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
+from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
+from ext.mux.h1_client cimport h1_client
+from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h2_session cimport h2_stream
+from ext.mux.h1_server cimport h1_server, h1_server_open
+from ext.mux.handoff cimport (
+    handoff_answer,
+    handoff_close_queue,
+    handoff_open,
+    handoff_open_queue,
+    handoff_take,
+)
+from ext.mux.stream cimport stream
+from ext.plan cimport Plan
+from ext.proxy.context cimport proxy_of
+from ext.proxy.exchange cimport exchange_accept
+from ext.stats.busy cimport busy_init, busy_read
+from ext.stats.shard cimport counter_add, shard_init, shard_read
+from ext.certificates cimport TlsContext
+from ext.transport.listen cimport listen_open, listener_start, listener_stop
+from ext.transport.tls cimport tls_accept
+from ext.transport.transport cimport transport
+from ext.transport.worker cimport SCRATCH_BYTES, worker_bury, worker_run_agains, worker_run_errands
+
+cdef extern from "<pthread.h>" nogil:
+    int pthread_create(pthread_t* id, void* attributes, void* (*run)(void*) noexcept nogil, void* argument)
+    int pthread_join(pthread_t id, void** result)
+
+cdef extern from "<signal.h>" nogil:
+    ctypedef struct sigset_t:
+        pass
+    int sigfillset(sigset_t* all)
+    int pthread_sigmask(int how, const sigset_t* now, sigset_t* before)
+    enum:
+        SIG_BLOCK
+        SIG_SETMASK
+
+cdef extern from "<semaphore.h>" nogil:
+    int sem_init(sem_t* s, int shared, unsigned int value)
+    int sem_post(sem_t* s)
+    int sem_wait(sem_t* s)
+    int sem_destroy(sem_t* s)
+
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* fds, unsigned long count, int timeout_ms)
+    enum:
+        POLLIN
+
+cdef enum:
+    SPARE_ARENAS = 64        # kept by a worker after a burst: 256 KiB
+    SPARE_CONNS = 64
+
+
+# ── the worker's thread ───────────────────────────────────────────────────
+
+cdef void* run(void* argument) noexcept nogil:
+    """The loop of one worker."""
+    cdef thread* t = <thread*>argument
+    cdef worker* w = &t.w
+    cdef int wait_ms
+    while not t.stopping:
+        wait_ms = 0
+        if links_empty(&w.agains):
+            wait_ms = timers_wait_ms(&w.wheel, w.now_ns)
+        poller_wait(&w.poll, wait_ms)
+        w.now_ns = clock_now_ns()
+        poller_handle(&w.poll)
+        worker_run_agains(w)
+        timers_fire(&w.wheel, w.now_ns)
+        worker_run_errands(w)
+        worker_bury(w)
+    return NULL
+
+
+cdef void on_order(letter* l, void* reader) noexcept nogil:
+    """What Python asked for, in the worker's own thread."""
+    cdef order* o = <order*>l
+    cdef thread* t = <thread*>reader
+    if o.kind == ORDER_PLAN:
+        t.proxy.plan = <const proxy_plan*>o.what
+    elif o.kind == ORDER_LISTEN:
+        t.listeners[o.listener].on_accept = on_accept
+        t.listeners[o.listener].tls = <void*>o.what
+        listener_start(&t.listeners[o.listener], &t.w, o.fd, o.listener)
+    elif o.kind == ORDER_CLOSE:
+        listener_stop(&t.listeners[o.listener])
+    elif o.kind == ORDER_TLS:
+        t.listeners[o.listener].tls = <void*>o.what
+    elif o.kind == ORDER_DRAIN:
+        t.w.draining = True
+        h2_servers_drain(&t.w)
+    elif o.kind == ORDER_GO_ON:
+        t.w.draining = False
+    else:
+        t.stopping = True
+    sem_post(o.done)
+
+
+cdef void on_accept(listener* l, transport* t) noexcept nogil:
+    counter_add(&l.home.stats.conns_opened[proxy_of(l.home).plan.services[l.id].label], 1)
+    if l.tls is not NULL and tls_accept(t, l.tls) < 0:
+        t.ops.close(t, True)
+        return
+    h1_server_open(l.home, t, NULL, 0)
+
+
+cdef stream* to_python(worker* w, int listener, const stream* down) noexcept nogil:
+    return handoff_open(<handoff_queue*>w.engine, w, listener)
+
+
+# ── Python's side ─────────────────────────────────────────────────────────
+
+cdef class Engine:
+    def __cinit__(self, int worker_count, dict bounds):
+        """
+        worker_count   threads
+        bounds         the fields of `limits` in ext/transport/worker.pxd, by name
+        """
+        cdef int i
+        if handoff_open_queue(&self.calls) < 0:
+            raise OSError("no descriptor is left for the engine")
+        sem_init(&self.ordered, 0, 0)
+        self.worker_count = worker_count
+        self.live = Live(worker_count)
+        self.contexts = {}
+        self.take_bounds(bounds)
+        self.threads = <thread*>calloc(worker_count, sizeof(thread))
+        if self.threads is NULL:
+            raise MemoryError()
+        for i in range(worker_count):
+            self.prepare(&self.threads[i], i)
+            self.live.mails[i] = &self.threads[i].w.mail
+
+    cdef void take_bounds(self, dict bounds) except *:
+        cdef limits* b = &self.bounds
+        b.head_max = bounds["head_max"]
+        b.response_head_max = bounds["response_head_max"]
+        b.fields_max = bounds["fields_max"]
+        b.observe = bounds["observe"]
+        b.head_timeout_ns = bounds["head_timeout_ns"]
+        b.idle_timeout_ns = bounds["idle_timeout_ns"]
+        b.linger_timeout_ns = bounds["linger_timeout_ns"]
+        b.drain_max = bounds["drain_max"]
+        b.h2_streams_max = bounds["h2_streams_max"]
+        b.h2_window_bytes = bounds["h2_window_bytes"]
+        b.h2_resets_max = bounds["h2_resets_max"]
+        b.h2_control_max = bounds["h2_control_max"]
+        b.h2_period_ns = bounds["h2_period_ns"]
+        b.buffers_max = bounds["buffers_max"]
+        b.connect_timeout_ns = bounds["connect_timeout_ns"]
+
+    cdef void prepare(self, thread* t, int id) except *:
+        """Everything a worker needs, before its thread exists."""
+        cdef worker* w = &t.w
+        cdef int i
+        w.id = id
+        w.now_ns = clock_now_ns()
+        w.bounds = &self.bounds
+        w.stats = &t.counts
+        w.mux = &t.mux
+        w.proxy = &t.proxy
+        w.engine = &self.calls
+        shard_init(&t.counts)
+        timers_init(&w.wheel, w.now_ns)
+        if poller_open(&w.poll) < 0 or mailbox_open(&w.mail, t) < 0 or poller_add(&w.poll, &w.mail.bell) < 0:
+            raise OSError("no descriptor is left for a worker")
+        slab_init(&w.arenas, ARENA_CHUNK, SPARE_ARENAS)
+        slab_init(&w.transports, sizeof(transport), SPARE_CONNS)
+        block_pool_init(&w.blocks, &self.buffers_used, self.bounds.buffers_max)
+        w.scratch = <char*>malloc(SCRATCH_BYTES)
+        links_init(&w.errands)
+        links_init(&w.agains)
+        links_init(&w.grave)
+        links_init(&w.conns)
+        self.prepare_mux(t)
+        busy_init(&t.proxy.load, w.now_ns)
+        t.proxy.to_python = to_python
+        for i in range(LISTENERS_MAX):
+            t.listeners[i].w.fd = -1
+
+    cdef void prepare_mux(self, thread* t) except *:
+        t.mux.fields = <field*>malloc(sizeof(field) * <size_t>self.bounds.fields_max)
+        if t.mux.fields is NULL or t.w.scratch is NULL:
+            raise MemoryError()
+        t.mux.request_limits.head_max = self.bounds.head_max
+        t.mux.request_limits.fields_max = self.bounds.fields_max
+        t.mux.request_limits.observe = self.bounds.observe
+        t.mux.response_limits = t.mux.request_limits
+        t.mux.response_limits.head_max = self.bounds.response_head_max
+        slab_init(&t.mux.servers, sizeof(h1_server), SPARE_CONNS)
+        slab_init(&t.mux.clients, sizeof(h1_client), SPARE_CONNS)
+        slab_init(&t.mux.h2_streams, sizeof(h2_stream), SPARE_CONNS)
+        links_init(&t.mux.h2_servers)
+        t.mux.on_stream = exchange_accept
+
+    def __dealloc__(self):
+        cdef int i
+        if self.threads is not NULL:
+            for i in range(self.worker_count):
+                self.clear(&self.threads[i])
+            free(self.threads)
+            handoff_close_queue(&self.calls)
+            sem_destroy(&self.ordered)
+
+    cdef void clear(self, thread* t) noexcept:
+        """After the thread has ended."""
+        slab_clear(&t.w.arenas)
+        slab_clear(&t.w.transports)
+        slab_clear(&t.w.blocks.blocks)
+        slab_clear(&t.mux.servers)
+        slab_clear(&t.mux.clients)
+        slab_clear(&t.mux.h2_streams)
+        free(t.mux.fields)
+        free(t.w.scratch)
+        mailbox_close(&t.w.mail)
+        poller_close(&t.w.poll)
+
+    def start(self, Plan plan not None):
+        """Starts the workers; signals stay with the threads of Python."""
+        cdef sigset_t all
+        cdef sigset_t before
+        cdef int i
+        self.plan = plan
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        for i in range(self.worker_count):
+            self.threads[i].proxy.plan = &plan.c
+            if pthread_create(&self.threads[i].id, NULL, run, &self.threads[i]) == 0:
+                self.threads[i].started = True
+        pthread_sigmask(SIG_SETMASK, &before, NULL)
+        self.running = True
+
+    cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *:
+        """One order to every worker; comes back when all have obeyed."""
+        cdef order* orders = <order*>calloc(self.worker_count, sizeof(order))
+        cdef int i
+        if orders is NULL:
+            raise MemoryError()
+        for i in range(self.worker_count):
+            orders[i].l.on_read = on_order
+            orders[i].kind = kind
+            orders[i].listener = listener
+            orders[i].what = what
+            orders[i].fd = fds[i] if fds is not NULL else -1
+            orders[i].done = &self.ordered
+            mailbox_post(&self.threads[i].w.mail, &orders[i].l)
+        with nogil:
+            for i in range(self.worker_count):
+                while sem_wait(&self.ordered) < 0:
+                    pass
+        free(orders)
+
+    def apply(self, Plan plan not None):
+        """All workers use the plan when this returns."""
+        self.tell(ORDER_PLAN, 0, &plan.c, NULL)
+        self.plan = plan
+
+    def listen(self, int listener, str host, int port, TlsContext tls=None):
+        """Binds and accepts; returns the port. Raises OSError when the port is in use.
+
+        More than one worker share the port, but the first bind is a plain one:
+        two sockets with SO_REUSEPORT would bind happily beside a stranger's.
+        """
+        cdef int fds[64]
+        cdef uint16_t bound = 0
+        cdef int i
+        cdef bytes address = host.encode()
+        cdef int first = listen_open(address, port, False, &bound)
+        if first < 0:
+            raise OSError(-first, f"cannot listen on {host} port {port}")
+        if self.worker_count == 1:
+            fds[0] = first
+        else:
+            close(first)
+            for i in range(self.worker_count):
+                fds[i] = listen_open(address, bound, True, &bound)
+                if fds[i] < 0:
+                    raise OSError(-fds[i], f"cannot listen on {host} port {bound}")
+        self.contexts[listener] = tls
+        self.tell(ORDER_LISTEN, listener, tls.context if tls is not None else NULL, fds)
+        return bound
+
+    def close(self, int listener):
+        """Accepts no more there; open connections go on."""
+        self.tell(ORDER_CLOSE, listener, NULL, NULL)
+
+    def use_tls(self, int listener, TlsContext tls not None):
+        """New connections of that listener get this certificate."""
+        self.tell(ORDER_TLS, listener, tls.context, NULL)
+        self.contexts[listener] = tls
+
+    def drain(self, bint draining):
+        """Probes are refused and connections close after their answer, or no longer."""
+        self.tell(ORDER_DRAIN if draining else ORDER_GO_ON, 0, NULL, NULL)
+
+    def stop(self):
+        """Ends the workers; what still runs is cut off."""
+        cdef int i
+        if not self.running:
+            return
+        self.running = False
+        self.tell(ORDER_STOP, 0, NULL, NULL)
+        with nogil:
+            for i in range(self.worker_count):
+                if self.threads[i].started:
+                    pthread_join(self.threads[i].id, NULL)
+
+    def wait(self, int timeout_ms):
+        """The calls that have come; waits for the first, a signal, or the timeout (-1: none)."""
+        cdef pollfd bell
+        cdef uint64_t rings
+        cdef handoff_call* c
+        bell.fd = self.calls.bell
+        bell.events = POLLIN
+        with nogil:
+            poll(&bell, 1, timeout_ms)
+            read(self.calls.bell, &rings, sizeof(rings))
+        calls = []
+        while True:
+            c = handoff_take(&self.calls)
+            if c is NULL:
+                return calls
+            call = Call()
+            (<Call>call).c = c
+            calls.append(call)
+
+    def snapshot(self):
+        """One dict for each worker: "counters" by name, "load" as busy_read gives it, "conns" open now."""
+        cdef int i
+        return [
+            {
+                "counters": shard_read(&self.threads[i].counts),
+                "load": busy_read(&self.threads[i].proxy.load),
+                "conns": self.threads[i].w.conn_count,
+            }
+            for i in range(self.worker_count)
+        ]
+
+    def load(self):
+        """busy_read of each worker: all that the autoscaler's tick needs."""
+        cdef int i
+        return [busy_read(&self.threads[i].proxy.load) for i in range(self.worker_count)]
+
+    def buffers(self):
+        """Bytes that wait in buffers, all workers."""
+        return self.buffers_used
+
+
+cdef class Call:
+    def __dealloc__(self):
+        if self.c is not NULL:
+            handoff_answer(self.c, 500, NULL, 0, NULL, 0)
+
+    @property
+    def listener(self):
+        return self.c.listener
+
+    @property
+    def method(self):
+        return self.c.text[:self.c.method_len]
+
+    @property
+    def target(self):
+        return self.c.text[self.c.method_len:self.c.method_len + self.c.target_len]
+
+    @property
+    def fields(self):
+        """Lines "name: value CRLF", as they came."""
+        start = self.c.method_len + self.c.target_len
+        return self.c.text[start:start + self.c.fields_len]
+
+    def answer(self, int status, bytes fields, bytes body):
+        """Once. `fields` are lines "name: value CRLF"; the length is added here."""
+        cdef handoff_call* c = self.c
+        if c is NULL:
+            raise ValueError("this call has been answered")
+        self.c = NULL
+        fields += b"Content-Length: %d\r\n" % len(body)
+        handoff_answer(c, status, fields, len(fields), body, len(body))
