@@ -1,5 +1,4 @@
 # cython: language_level=3
-<<<<<<< HEAD
 """h2_client: upstream HTTP/2, one connection of ours that carries many exchanges at once.
 
 Requests may be opened before the connection stands; they go out with it. Until
@@ -17,9 +16,4 @@ cdef struct h2_client:
     client c             # inline: first
     h2_session session   # inline: second
 
-=======
-from ext.mux.client cimport client
-from ext.transport.transport cimport transport
-from ext.transport.worker cimport worker
->>>>>>> main
 cdef client* h2_client_open(worker* w, transport* t) noexcept nogil

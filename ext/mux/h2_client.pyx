@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """h2_client: bodies; the story is in h2_client.pxd.
 
@@ -229,9 +228,3 @@ SIDE.fault_of = fault_of
 SIDE.fault_of_end = fault_of_end
 SIDE.on_count = on_count
 SIDE.on_end = on_end
-=======
-# cython: language_level=3
-cdef client* h2_client_open(worker* w, transport* t) noexcept nogil:
-    t.ops.close(t, True)
-    return NULL
->>>>>>> main
