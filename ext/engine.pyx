@@ -26,6 +26,8 @@ from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
+from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h2_session cimport h2_stream
 from ext.mux.h1_server cimport h1_server, h1_server_open
 from ext.mux.handoff cimport (
     handoff_answer,
@@ -121,6 +123,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         t.listeners[o.listener].tls = <void*>o.what
     elif o.kind == ORDER_DRAIN:
         t.w.draining = True
+        h2_servers_drain(&t.w)
     elif o.kind == ORDER_GO_ON:
         t.w.draining = False
     else:
@@ -228,6 +231,8 @@ cdef class Engine:
         t.mux.response_limits.head_max = self.bounds.response_head_max
         slab_init(&t.mux.servers, sizeof(h1_server), SPARE_CONNS)
         slab_init(&t.mux.clients, sizeof(h1_client), SPARE_CONNS)
+        slab_init(&t.mux.h2_streams, sizeof(h2_stream), SPARE_CONNS)
+        links_init(&t.mux.h2_servers)
         t.mux.on_stream = exchange_accept
 
     cdef void prepare_proxy(self, thread* t, int labels_max, uint64_t journal_bytes) except *:
@@ -260,6 +265,7 @@ cdef class Engine:
         slab_clear(&t.mux.clients)
         series_clear(&t.proxy.label_sets)
         journal_close(&t.proxy.finished)
+        slab_clear(&t.mux.h2_streams)
         free(t.mux.fields)
         free(t.w.scratch)
         mailbox_close(&t.w.mail)
