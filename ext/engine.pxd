@@ -75,6 +75,7 @@ cdef class Engine:
     cdef void prepare(self, thread* t, int id) except *
     cdef void prepare_mux(self, thread* t) except *
     cdef void clear(self, thread* t) noexcept
+    cdef void end(self, thread* t) noexcept
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *
 
 
@@ -82,6 +83,8 @@ cdef class Call:
     """A request that came for Python; answer it once.
 
     Ownership
-        c    shares  until it was answered
+        c        shares  until it was answered
+        engine   shares  the answer goes to one of its workers
     """
+    cdef Engine engine
     cdef handoff_call* c
