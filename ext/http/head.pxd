@@ -37,7 +37,7 @@ cdef enum framing:
 
 cdef enum field_flag:
     FIELD_CLEAN = 1      # raw is exactly `name ":" OWS value OWS CRLF`: it may be forwarded as it is
-    FIELD_NAMED_AWAY = 2 # Connection names it
+    FIELD_NAMED_AWAY = 2  # Connection names it
 
 cdef struct field:
     span name            # borrows: the head's bytes; as received

@@ -15,7 +15,7 @@ from ext.base.arena cimport ARENA_CHUNK, arena, arena_free, arena_new
 from ext.base.chain cimport block, block_at, block_pool, block_pool_init, chain, chain_clear, chain_init
 from ext.base.clock cimport clock_now_ns
 from ext.base.faults cimport fault_table
-from ext.base.result cimport AGAIN, DONE, OK
+from ext.base.result cimport OK
 from ext.base.slab cimport slab, slab_clear, slab_init
 from ext.base.span cimport span, span_of
 from ext.http.h1_body cimport (
@@ -304,12 +304,12 @@ def parse_ns(bytes data, int rounds, *, bint of_request=True, bint observe=False
     cdef size_t n = len(data)
     cdef h1_limits lim = h1_limits(head_max=65536, fields_max=128, observe=observe)
     cdef uint64_t start
-    cdef int i
+    cdef int _round
     cdef int result = OK
     memcpy(copy, <const char*>data, n)
     with nogil:
         start = clock_now_ns()
-        for i in range(rounds):
+        for _round in range(rounds):
             if of_request:
                 result |= h1_parse_request(copy, n, &lim, table, &h, &used)
             else:
@@ -328,11 +328,11 @@ def write_ns(bytes data, int rounds):
     cdef block_pool pool
     cdef chain out
     cdef uint64_t start
-    cdef int i
+    cdef int _round
     block_pool_init(&pool, &used_bytes, 1 << 30)
     with nogil:
         start = clock_now_ns()
-        for i in range(rounds):
+        for _round in range(rounds):
             chain_init(&out, &pool)
             h1_write_request(&out, &message.h, NULL, 0)
             chain_clear(&out)
