@@ -121,9 +121,9 @@ cdef bint is_read_again(const setting* s, const head* h) noexcept nogil:
     block_pool_init(&pool, &used_bytes, 1 << 30)
     chain_init(&out, &pool)
     if s.of_request:
-        h1_write_request(&out, h)
+        h1_write_request(&out, h, NULL, 0)
     else:
-        h1_write_response(&out, h, h.version)
+        h1_write_response(&out, h, h.version, NULL, 0)
     copy = exact_copy(block_at(out.head), out.len)
     agree = parse(&strict, copy, out.len, table, &again, &used) == OK and used == out.len and heads_agree(h, &again)
     free(copy)

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ext.testing.http import lookup
-
 from tests.fuzz.messages import (
     BODIES,
     CHUNKED,

@@ -1,6 +1,7 @@
 """h1_write: heads and chunk sizes as bytes."""
 
 import pytest
+
 from ext.testing.http import Message, chunk_head, write_made
 
 REQUEST = b"POST /x?y HTTP/1.1\r\nHost: a\r\nx-odd:  spaced  \r\nContent-Length:5\r\nZ:\r\n\r\n"
@@ -53,3 +54,11 @@ def test_trailers_are_fields_and_an_empty_line():
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 15, 16, 255, 256, 8192, 65535, 65536, 2**32, 2**63 - 1, 2**64 - 1])
 def test_a_chunk_size_is_hexadecimal(n):
     assert chunk_head(n) == b"%x\r\n" % n
+
+
+def test_what_the_connection_adds_is_written_before_the_other_fields():
+    extra = ((b"Host", b"b"), (b"Connection", b"close"))
+    written = Message(REQUEST).written(drop=(b"host",), extra=extra)
+    assert written.startswith(b"POST /x?y HTTP/1.1\r\nHost: b\r\nConnection: close\r\nx-odd:  spaced  \r\n")
+    response = Message(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", of_request=False)
+    assert response.written(extra=((b"Date", b"x"),)) == b"HTTP/1.1 200 OK\r\nDate: x\r\nA: b\r\n\r\n"
