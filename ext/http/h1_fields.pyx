@@ -23,7 +23,7 @@ from ext.base.faults cimport (
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.span cimport span_of
 from ext.http.head cimport FIELD_CLEAN, MEND_FOLD, MEND_LINE_END, MEND_NAME_SPACE, field, head
-from ext.http.names cimport name_lookup
+from ext.http.names cimport NAME_IS_ONCE, name_flags, name_lookup
 from ext.http.scan cimport SCAN_TOKEN, scan_is, scan_token, scan_value
 
 
@@ -115,6 +115,11 @@ cdef inline bint ends_plainly(const char* at, const char* end) noexcept nogil:
     return end - at > 2 and at[0] == c'\r' and at[1] == c'\n' and at[2] != c' ' and at[2] != c'\t'
 
 
+cdef inline bint is_spaced_once(const field* f) noexcept nogil:
+    """The line is `name ":" SP value CRLF`."""
+    return f.raw_len == f.name.len + f.value.len + 4 and (f.value.at - 1)[0] == c' '
+
+
 cdef int field_parse(char** cursor, char* end, bint observe, bint of_request, field* f, head* h) noexcept nogil:
     """One line; the cursor is behind it afterwards. OK, or DONE for a line that is to be dropped."""
     cdef char* name = cursor[0]
@@ -150,6 +155,10 @@ cdef int field_parse(char** cursor, char* end, bint observe, bint of_request, fi
     f.raw_len = <uint32_t>(cursor[0] - name) if clean else 0
     f.flags = FIELD_CLEAN if clean else 0
     f.id = name_lookup(f.name.at, f.name.len)
+    if name_flags(f.id) & NAME_IS_ONCE and not is_spaced_once(f):
+        # Not every parser trims a tab: what frames or routes is written anew, with one space.
+        f.raw_len = 0
+        f.flags = 0
     return named
 
 
