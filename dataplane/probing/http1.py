@@ -39,7 +39,7 @@ def get(conn: Conn, host: str, target: str, headers: list[tuple[str, str]]) -> t
 
 def _head(conn: Conn) -> tuple[int, dict[str, str]]:
     version, _, rest = conn.line().partition(b" ")
-    digits = rest[:3]
+    digits = rest.partition(b" ")[0]
     if not version.startswith(b"HTTP/1.") or not digits.isdigit() or len(digits) != 3:
         raise ProbeFailed("the answer is not HTTP/1")
     fields: dict[str, str] = {}

@@ -13,6 +13,7 @@ import grpc
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 from grpc_health.v1 import health, health_pb2_grpc
 
 WAIT_S = 20
@@ -137,7 +138,11 @@ def h2c(*answers: tuple[int, bytes, dict[str, str]]) -> Callable[[App, socket.so
             read = sock.recv(65536)
             if not read:
                 return
-            for event in conn.receive_data(read):
+            try:
+                events = conn.receive_data(read)
+            except h2.exceptions.ProtocolError:
+                return
+            for event in events:
                 if isinstance(event, h2.events.RequestReceived):
                     app.saw(dict(event.headers))
                     status, body, fields = answers[min(len(app.seen), len(answers)) - 1]
