@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from loadtests.compare.callers import get, raise_file_limit
 from loadtests.compare.peers import PEERS, Running, Setup
 from loadtests.process import Process, ProcessError, end_on_term, free_port
+from loadtests.settings import Settings
 from loadtests.tools import HERE, VENV_BIN, ToolError, tool
 
 KINDS = ("keepalive", "bursts", "uploads", "slow", "streaming", "websocket", "grpc")
@@ -31,35 +32,16 @@ DEFAULTS = {
 MIB = 1 << 20
 
 
-def read_settings(arguments: list[str], environ: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """NAME=value from the environment and, above it, from the arguments; and all problems found."""
-    settings = DEFAULTS | {name: environ[name] for name in DEFAULTS if environ.get(name)}
-    problems = []
-    for argument in arguments:
-        name, sign, value = argument.partition("=")
-        if not sign or name not in DEFAULTS:
-            problems.append(f"{argument!r} is not one of {', '.join(f'{s}=…' for s in DEFAULTS)}")
-        else:
-            settings[name] = value
-    for name in ("SECONDS", "USERS", "LIMIT"):
-        if not settings[name].isdecimal() or int(settings[name]) < 1:
-            problems.append(f"{name}: {settings[name]!r} is not a whole number above 0")
-    for name, known in (("SHAPE", SHAPES), ("KINDS", KINDS), ("PROXY", ("penstock", "none"))):
-        unknown = [word for word in settings[name].split(",") if word not in known]
-        problems += [f"{name}: {word!r} is unknown; use {', '.join(known)}" for word in unknown]
-    return settings, problems
-
-
-def locust(settings: dict[str, str], host: str) -> int:
+def locust(settings: Settings, host: str) -> int:
     """Runs locust without its web page; returns its exit status."""
     argv = [str(VENV_BIN / "locust"), "--headless", "--only-summary", "--locustfile", str(HERE / "locustfile.py")]
     argv += ["--host", host, "--exit-code-on-error", "1", "--stop-timeout", "10", "--loglevel", "WARNING"]
     env = {
         **os.environ,
-        "LOAD_SECONDS": settings["SECONDS"],
-        "LOAD_USERS": settings["USERS"],
-        "LOAD_SHAPE": settings["SHAPE"],
-        "LOAD_KINDS": settings["KINDS"],
+        "LOAD_SECONDS": settings.text("SECONDS"),
+        "LOAD_USERS": settings.text("USERS"),
+        "LOAD_SHAPE": settings.text("SHAPE"),
+        "LOAD_KINDS": settings.text("KINDS"),
         "PYTHONPATH": str(HERE.parent),
     }
     return subprocess.run(argv, env=env).returncode
@@ -74,15 +56,15 @@ def show_sidecar(running: Running, before_ns: int) -> None:
             print(f"  {line}")
 
 
-def load(settings: dict[str, str]) -> int:
+def load(settings: Settings) -> int:
     """One load of an app of its own behind a sidecar of its own."""
     with ExitStack() as stack:
         app_port = free_port()
         app = stack.enter_context(Process([str(tool("app")), "-listen", f"127.0.0.1:{app_port}"]))
         app.wait_listening("127.0.0.1", app_port)
-        if settings["PROXY"] == "none":
+        if settings.text("PROXY") == "none":
             return locust(settings, f"http://127.0.0.1:{app_port}")
-        running = stack.enter_context(Running(PEERS["penstock"], Setup(limit=int(settings["LIMIT"])), app_port))
+        running = stack.enter_context(Running(PEERS["penstock"], Setup(limit=settings.number("LIMIT")), app_port))
         running.wait_ready()
         before_ns = running.process.cpu().total_ns
         status = locust(settings, f"http://{running.address}:{running.port}")
@@ -92,11 +74,15 @@ def load(settings: dict[str, str]) -> int:
 
 
 def main() -> int:
-    settings, problems = read_settings(sys.argv[1:], dict(os.environ))
-    if not problems and settings["PROXY"] == "penstock" and PEERS["penstock"].missing():
-        problems.append(PEERS["penstock"].missing())
-    if problems:
-        print("\n".join(f"loadtests.run: {problem}" for problem in problems), file=sys.stderr)
+    settings = Settings(
+        "loadtests.run",
+        DEFAULTS,
+        numbers=("SECONDS", "USERS", "LIMIT"),
+        words={"SHAPE": SHAPES, "KINDS": KINDS, "PROXY": ("penstock", "none")},
+    ).read()
+    if not settings.problems and settings.text("PROXY") == "penstock" and PEERS["penstock"].missing():
+        settings.problems.append(PEERS["penstock"].missing())
+    if settings.complain():
         return 2
     end_on_term()
     raise_file_limit()

@@ -42,7 +42,7 @@ class OpenLoop:
         """All rounds, all peers and the origin alone in turns."""
         setup = Setup(floor=True)
         with Origin(cpu=bench.load_cpu) as origin, bench.running(self.name, setup, origin.port) as running:
-            # a percentile needs many short rounds rather than few long ones: one stall of the machine spoils one of them
+            # a percentile needs many short rounds rather than few long ones: a stall spoils only one
             for number in range(2 * bench.rounds):
                 base: dict[str, float] = {}
                 for who in [DIRECT, *bench.in_turns(number, list(running))]:
@@ -53,7 +53,7 @@ class OpenLoop:
                     bench.try_round(self.name, who, measure, (*(f"{point}_us" for point in POINTS), *added))
 
     def _round(self, bench: Bench, who: str, address: str, port: int, base: dict[str, float]) -> dict[str, float]:
-        seconds = max(2.0, bench.seconds)
+        seconds = max(1.5, bench.seconds)
         load = open_loop(address, port, "/", rate=RATE, connections=CONNECTIONS, seconds=seconds, cpu=bench.load_cpu)
         seen = _checked(bench, self.name, who, load).percentiles_us
         if who == DIRECT:

@@ -12,7 +12,6 @@ Exits 1 when a promise is broken.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from loadtests.compare.load import LoadError
 from loadtests.compare.peers import PEERS, Running, Setup
 from loadtests.endure.memory import Grown, Watch
 from loadtests.process import Process, ProcessError, end_on_term, free_port
+from loadtests.settings import Settings
 from loadtests.tools import ToolError, tool
 
 SLOTS = 10
@@ -144,48 +144,27 @@ PROGRAMS: dict[str, Callable[[str, int, float], None]] = {
     "fixed-5s": fixed_5s,
     "abandoned": abandoned,
 }
-SETTINGS = ("ONLY", "COUNT", "SECONDS", "PROXY")
-
-
-def read_settings(arguments: list[str], environ: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-    """NAME=value from the environment and, above it, from the arguments; and all problems found."""
-    settings = {name: environ[name] for name in SETTINGS if environ.get(name)}
-    problems = []
-    for argument in arguments:
-        name, sign, value = argument.partition("=")
-        if not sign or name not in SETTINGS:
-            problems.append(f"{argument!r} is not one of {', '.join(f'{s}=…' for s in SETTINGS)}")
-        else:
-            settings[name] = value
-    for name, known in (("ONLY", list(PROGRAMS)), ("PROXY", list(PEERS))):
-        problems += [
-            f"{name}: {word!r} is unknown; use {', '.join(known)}"
-            for word in settings.get(name, "").split(",")
-            if word and word not in known
-        ]
-    for name in ("COUNT", "SECONDS"):
-        if not settings.get(name, "1").isdecimal() or int(settings.get(name, "1")) < 1:
-            problems.append(f"{name}: {settings[name]!r} is not a whole number above 0")
-    return settings, problems
 
 
 def main() -> int:
-    settings, problems = read_settings(sys.argv[1:], dict(os.environ))
-    if problems:
-        print("\n".join(f"loadtests.endure: {problem}" for problem in problems), file=sys.stderr)
+    settings = Settings(
+        "loadtests.endure",
+        {"ONLY": ",".join(PROGRAMS), "COUNT": "1000000", "SECONDS": "600", "PROXY": "penstock"},
+        numbers=("COUNT", "SECONDS"),
+        words={"ONLY": PROGRAMS, "PROXY": PEERS},
+    ).read()
+    proxy = settings.text("PROXY")
+    if not settings.problems and PEERS[proxy].missing():
+        settings.problems.append(PEERS[proxy].missing())
+    if settings.complain():
         return 2
     end_on_term()
     raise_file_limit()
-    proxy = settings.get("PROXY", "penstock")
-    missing = PEERS[proxy].missing()
-    if missing:
-        print(f"loadtests.endure: {missing}", file=sys.stderr)
-        return 2
     broken = 0
-    for name in settings.get("ONLY", ",".join(PROGRAMS)).split(","):
+    for name in settings.words("ONLY"):
         print(f"{name}: {PROGRAMS[name].__doc__}", flush=True)
         try:
-            PROGRAMS[name](proxy, int(settings.get("COUNT", 1_000_000)), float(settings.get("SECONDS", 600)))
+            PROGRAMS[name](proxy, settings.number("COUNT"), float(settings.number("SECONDS")))
         except (Promise, Grown, ProcessError, ToolError, LoadError, OSError) as e:
             broken += 1
             print(f"  BROKEN: {e}", flush=True)
