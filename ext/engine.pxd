@@ -74,6 +74,7 @@ cdef class Engine:
     cdef void take_bounds(self, dict bounds) except *
     cdef void prepare(self, thread* t, int id) except *
     cdef void prepare_mux(self, thread* t) except *
+    cdef void prepare_proxy(self, thread* t, int labels_max, uint64_t journal_bytes) except *
     cdef void clear(self, thread* t) noexcept
     cdef void end(self, thread* t) noexcept
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ from tests.origin import Origin
 
 if TYPE_CHECKING:
     from tests.proxyfixture import Proxy
+
+pytest_plugins = ("tests.specplugin",)
+
+collect_ignore = [] if os.environ.get("PENSTOCK_CLUSTER_TEST") else ["cluster"]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ Gives      a head that points into them, AGAIN, or the fault of whoever sent the
 Never      allocates, copies, or looks behind the head.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
 
 from ext.base.faults cimport (
@@ -234,8 +234,8 @@ cdef int status_line_parse(char** cursor, char* end, bint observe, head* h) noex
 
 
 cdef int leading_lines_skip(char** cursor, char* end, bint observe, head* h) noexcept nogil:
-    cdef int i, result
-    for i in range(LEADING_LINES_MAX):
+    cdef int _line, result
+    for _line in range(LEADING_LINES_MAX):
         if cursor[0] < end and (cursor[0][0] == c'\r' or cursor[0][0] == c'\n'):
             result = start_line_end(cursor, end, observe, True, h)
             if result != OK:
@@ -300,10 +300,11 @@ cdef int h1_parse_response(
     to_head_request  the answer ends with its head; `length` tells what a GET would have got.
     """
     cdef char* p = at
-    cdef int result
+    cdef int result = AGAIN
+    cdef bint begins_empty = n > 0 and (at[0] == c'\r' or at[0] == c'\n')
     memset(h, 0, sizeof(head))
-    result = AGAIN
-    if not is_waited_for(at, n, lim):
+    # An empty line is no head, though the search for the end of a head steps over it.
+    if begins_empty or not is_waited_for(at, n, lim):
         result = response_parse(&p, at + n, lim, to_head_request, table, h)
     used[0] = <size_t>(p - at)
     if (n if result == AGAIN else used[0]) > lim.head_max:
