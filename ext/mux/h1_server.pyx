@@ -21,7 +21,7 @@ from ext.base.faults cimport (
     REQUEST_HEAD_TOO_LARGE,
     STOPPING,
 )
-from ext.base.links cimport links_append, links_empty, links_init, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
@@ -137,6 +137,17 @@ cdef void h1_server_end_all(worker* w) noexcept nogil:
         if c.s.owner is not NULL:
             c.s.events.on_fault(c.s.owner, STOPPING)    # its answer waits for a slow reader: once more cuts it
         h1_server_close(c, False)
+
+
+cdef void h1_server_close_idle(worker* w) noexcept nogil:
+    """A drain has ended: connections that carry nothing, and on which nothing has come, may go."""
+    cdef links* l = w.conns.next
+    cdef h1_server* c
+    while l != &w.conns:
+        c = <h1_server*>(<char*>l - sizeof(corpse) - sizeof(stream))
+        l = l.next
+        if c.state == SERVER_WAIT and c.wire.kept_len == 0 and not c.wire.t.readable:
+            h1_server_close(c, False)
 
 
 cdef void linger(h1_server* c) noexcept nogil:
