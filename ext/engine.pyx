@@ -13,7 +13,7 @@ from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
-from posix.unistd cimport close, read
+from posix.unistd cimport close, read, write
 
 from ext.base.arena cimport ARENA_CHUNK
 from ext.base.chain cimport block_pool_init
@@ -22,16 +22,17 @@ from ext.base.links cimport links, links_empty, links_init
 from ext.base.slab cimport slab_clear, slab_init
 from ext.http.head cimport field
 from ext.live cimport Live
-from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post
+from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post, mailbox_read
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
+from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
 from ext.mux.h2_server cimport h2_servers_drain
 from ext.mux.h2_session cimport h2_stream
-from ext.mux.h1_server cimport h1_server, h1_server_open
 from ext.mux.handoff cimport (
     handoff_answer,
     handoff_close_queue,
+    handoff_forget,
     handoff_open,
     handoff_open_queue,
     handoff_take,
@@ -41,6 +42,8 @@ from ext.plan cimport Plan
 from ext.proxy.context cimport proxy_of
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
+from ext.stats.journal cimport journal_close, journal_drain, journal_open
+from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
 from ext.stats.shard cimport counter_add, shard_init, shard_read
 from ext.certificates cimport TlsContext
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
@@ -66,6 +69,9 @@ cdef extern from "<semaphore.h>" nogil:
     int sem_post(sem_t* s)
     int sem_wait(sem_t* s)
     int sem_destroy(sem_t* s)
+
+cdef extern from "<sys/random.h>" nogil:
+    ssize_t getrandom(void* at, size_t n, unsigned int flags)
 
 cdef extern from "<poll.h>" nogil:
     struct pollfd:
@@ -134,6 +140,12 @@ cdef void on_accept(listener* l, transport* t) noexcept nogil:
     h1_server_open(l.home, t, NULL, 0)
 
 
+cdef void ring_bell(void* ringer) noexcept nogil:
+    """The journal has a backlog: Python comes sooner than its next tick."""
+    cdef uint64_t one = 1
+    write((<handoff_queue*>ringer).bell, &one, sizeof(one))
+
+
 cdef stream* to_python(worker* w, int listener, const stream* down) noexcept nogil:
     return handoff_open(<handoff_queue*>w.engine, w, listener)
 
@@ -144,7 +156,9 @@ cdef class Engine:
     def __cinit__(self, int worker_count, dict bounds):
         """
         worker_count   threads
-        bounds         the fields of `limits` in ext/transport/worker.pxd, by name
+        bounds         the fields of `limits` in ext/transport/worker.pxd, by name, and
+                       labels_max: values of a label that callers choose;
+                       journal_bytes: backlog of finished exchanges, 0 for none
         """
         cdef int i
         if handoff_open_queue(&self.calls) < 0:
@@ -159,6 +173,7 @@ cdef class Engine:
             raise MemoryError()
         for i in range(worker_count):
             self.prepare(&self.threads[i], i)
+            self.prepare_proxy(&self.threads[i], bounds["labels_max"], bounds["journal_bytes"])
             self.live.mails[i] = &self.threads[i].w.mail
 
     cdef void take_bounds(self, dict bounds) except *:
@@ -203,8 +218,6 @@ cdef class Engine:
         links_init(&w.grave)
         links_init(&w.conns)
         self.prepare_mux(t)
-        busy_init(&t.proxy.load, w.now_ns)
-        t.proxy.to_python = to_python
         for i in range(LISTENERS_MAX):
             t.listeners[i].w.fd = -1
 
@@ -223,6 +236,18 @@ cdef class Engine:
         links_init(&t.mux.h2_servers)
         t.mux.on_stream = exchange_accept
 
+    cdef void prepare_proxy(self, thread* t, int labels_max, uint64_t journal_bytes) except *:
+        busy_init(&t.proxy.load, t.w.now_ns)
+        t.proxy.to_python = to_python
+        getrandom(&t.proxy.random, sizeof(uint64_t), 0)
+        t.proxy.random |= 1
+        if series_init(&t.proxy.label_sets, labels_max, SERIES_MAX) < 0:
+            raise MemoryError()
+        if journal_bytes and journal_open(
+            &t.proxy.finished, journal_bytes, &t.counts, journal_bytes // 16, ring_bell, &self.calls
+        ) < 0:
+            raise MemoryError()
+
     def __dealloc__(self):
         cdef int i
         if self.threads is not NULL:
@@ -234,11 +259,14 @@ cdef class Engine:
 
     cdef void clear(self, thread* t) noexcept:
         """After the thread has ended."""
+        mailbox_read(&t.w.mail)
         slab_clear(&t.w.arenas)
         slab_clear(&t.w.transports)
         slab_clear(&t.w.blocks.blocks)
         slab_clear(&t.mux.servers)
         slab_clear(&t.mux.clients)
+        series_clear(&t.proxy.label_sets)
+        journal_close(&t.proxy.finished)
         slab_clear(&t.mux.h2_streams)
         free(t.mux.fields)
         free(t.w.scratch)
@@ -334,6 +362,20 @@ cdef class Engine:
             for i in range(self.worker_count):
                 if self.threads[i].started:
                     pthread_join(self.threads[i].id, NULL)
+        for i in range(self.worker_count):
+            self.end(&self.threads[i])
+        handoff_forget(&self.calls)
+
+    cdef void end(self, thread* t) noexcept:
+        """After the threads have ended: closes what they left open."""
+        cdef int i
+        for i in range(LISTENERS_MAX):
+            listener_stop(&t.listeners[i])
+        h1_server_end_all(&t.w)
+        self.live.close_pools(t.w.id)
+        mailbox_read(&t.w.mail)
+        worker_run_errands(&t.w)
+        worker_bury(&t.w)
 
     def wait(self, int timeout_ms):
         """The calls that have come; waits for the first, a signal, or the timeout (-1: none)."""
@@ -352,6 +394,7 @@ cdef class Engine:
                 return calls
             call = Call()
             (<Call>call).c = c
+            (<Call>call).engine = self
             calls.append(call)
 
     def snapshot(self):
@@ -370,6 +413,22 @@ cdef class Engine:
         """busy_read of each worker: all that the autoscaler's tick needs."""
         cdef int i
         return [busy_read(&self.threads[i].proxy.load) for i in range(self.worker_count)]
+
+    def series(self):
+        """Label sets with their histograms, all workers together, as series_read gives them."""
+        cdef int i
+        together = {}
+        for i in range(self.worker_count):
+            series_read(&self.threads[i].proxy.label_sets, together)
+        return together
+
+    def finished(self, size_t bytes_max):
+        """Records of finished exchanges that nobody has read yet, about `bytes_max` of each worker."""
+        cdef int i
+        records = []
+        for i in range(self.worker_count):
+            records += journal_drain(&self.threads[i].proxy.finished, bytes_max)
+        return records
 
     def buffers(self):
         """Bytes that wait in buffers, all workers."""

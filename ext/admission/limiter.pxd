@@ -12,8 +12,10 @@ to, `waiting` may fall below zero; the grant then finds nobody and is handed
 back (one less runs, one more waits), and is offered again. So a cancel never
 waits for a grant, a grant never for a cancel, and no slot is ever lost.
 
-Whoever makes room while somebody waits, or waits while there is room, offers:
-both are changes of one word, so one of the two always sees the other.
+Whoever makes room, or hands a grant back, looks afterwards whether somebody
+waits, and offers. Who parks need not look: the swap that counts it as waiting
+has seen that there is no room, or that others of its lane wait for grants on
+their way, and whoever carries those looks afterwards.
 
 A newcomer runs at once only when there is room and nobody waits: no barging.
 The bound is exact: at most capacity + waiting_max tickets run or wait. (After
@@ -28,7 +30,8 @@ Callbacks. `on_granted` runs only inside limiter_release, limiter_cancel,
 limiter_resize and limiter_collect, in the ticket's own worker, never inside
 limiter_admit or limiter_reserve. It may call any of them again; the outermost
 call makes all calls in turn, so the stack does not grow. Whoever calls one of
-the four must expect that other exchanges of its worker move on meanwhile.
+the four must expect that other exchanges of its worker move on meanwhile, and
+holds a share of the limiter until the call returns.
 
 `knock` runs in any thread and must make `worker` call limiter_collect soon.
 There is at most one knock on its way to a worker, and the limiter holds a share

@@ -20,8 +20,7 @@ from ext.admission.queue cimport (
     WORKERS_MAX, lane, queue_clear, queue_init, queue_lane, queue_leave, queue_park, queue_pick, queue_pop,
 )
 from ext.admission.slots cimport (
-    CAPACITY_MAX, WAITING_MAX, slots_add, slots_capacity, slots_has_room, slots_of, slots_resized, slots_running,
-    slots_waiting,
+    CAPACITY_MAX, WAITING_MAX, slots_add, slots_has_room, slots_of, slots_resized, slots_waiting,
 )
 from ext.admission.ticket cimport ADMITTED, IDLE, PARKED, ticket
 
@@ -151,8 +150,7 @@ cdef int park(limiter* l, ticket* t, bint is_first) noexcept nogil:
                 t.state = ADMITTED
                 return ADMITTED
         elif u64_cas_full(&l.slots_word, &word, slots_add(word, 0, 1)):
-            # Grants by knock, even to this worker: its caller is not ready for callbacks.
-            offer(l, NO_WORKER)
+            # No offer: if there is room now, a grant is on its way, and who carries it looks again.
             return PARKED
 
 
@@ -198,11 +196,11 @@ cdef void limiter_collect(limiter* l, int worker) noexcept nogil:
     """Answers a knock, once for each: takes the grants that this worker is owed, and tells their tickets."""
     cdef lane* own = queue_lane(&l.room, worker)
     cdef uint64_t owed = u64_load_full(&own.owed)
-    cdef uint64_t i
+    cdef uint64_t _i
     EXT_CHECK(owed > 0)
     while owed:
         # Subtracted last: a knock is on its way until the count has been back at zero.
-        for i in range(owed):
+        for _i in range(owed):
             if queue_pop(&l.room, worker) is NULL:
                 slots_change(l, -1, 1)
         owed = u64_add_full(&own.owed, -owed) - owed

@@ -15,7 +15,7 @@ from posix.stdlib cimport posix_memalign
 from ext.base.atomics cimport u64_add_relaxed, u64_load_full, u64_store_full
 from ext.base.debug cimport EXT_CHECK, LIVE_DOWN, LIVE_TICKET, LIVE_UP
 from ext.base.faults cimport NO_MEMORY
-from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
+from ext.base.links cimport links_append, links_empty, links_init, links_remove
 from ext.base.result cimport OK
 
 from ext.admission.ticket cimport ADMITTED, IDLE, PARKED, ticket

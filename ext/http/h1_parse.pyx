@@ -7,7 +7,7 @@ Gives      a head that points into them, AGAIN, or the fault of whoever sent the
 Never      allocates, copies, or looks behind the head.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
 
 from ext.base.faults cimport (
@@ -234,8 +234,8 @@ cdef int status_line_parse(char** cursor, char* end, bint observe, head* h) noex
 
 
 cdef int leading_lines_skip(char** cursor, char* end, bint observe, head* h) noexcept nogil:
-    cdef int i, result
-    for i in range(LEADING_LINES_MAX):
+    cdef int _line, result
+    for _line in range(LEADING_LINES_MAX):
         if cursor[0] < end and (cursor[0][0] == c'\r' or cursor[0][0] == c'\n'):
             result = start_line_end(cursor, end, observe, True, h)
             if result != OK:

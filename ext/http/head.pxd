@@ -37,7 +37,7 @@ cdef enum framing:
 
 cdef enum field_flag:
     FIELD_CLEAN = 1      # raw is exactly `name ":" OWS value OWS CRLF`: it may be forwarded as it is
-    FIELD_NAMED_AWAY = 2 # Connection names it
+    FIELD_NAMED_AWAY = 2  # Connection names it
 
 cdef struct field:
     span name            # borrows: the head's bytes; as received
@@ -75,7 +75,7 @@ cdef enum mend_cause:
     MEND_LINE_END        # bare LF
     MEND_FOLD            # folded line
     MEND_BOTH_LENGTHS    # Content-Length beside chunked
-    MEND_NAME_SPACE      # space between name and colon
+    MEND_NAME_SPACE      # space between name and colon, or, in a response, inside a name
     MEND_STATUS_SPACE    # no space behind the status code
     MEND_CHUNK_SPACE     # space around a chunk size
     MEND_CAUSES

@@ -53,7 +53,7 @@ def factors(table: dict[str, int]) -> tuple[int, int, int, int]:
 
 def row(name: str, flags: int) -> str:
     """One row of the C table: the text, and the bits that turn a capital into its small letter."""
-    mask = "".join("\\x20" if letter.isalpha() else "\\x00" for letter in name)
+    mask = "".join(" " if letter.isalpha() else "\\\\0" for letter in name)
     return f'        {{{len(name)}, {flags}, "{name}", "{mask}"}},'
 
 
@@ -83,7 +83,7 @@ def generate() -> str:
         f"    struct name_row {{ unsigned char len, flags; char text[{TEXT_BYTES}], mask[{TEXT_BYTES}]; }};",
         "    static const struct name_row name_rows[] = {",
         '        {0, 0, "", ""},',
-        *(row(name, flags).replace("\\x", "\\\\x") for name, flags in table.items()),
+        *(row(name, flags) for name, flags in table.items()),
         "    };",
         f"    static const unsigned char name_slots[{SLOTS}] = {{",
         *("        " + ", ".join(map(str, slots[i : i + 24])) + "," for i in range(0, SLOTS, 24)),

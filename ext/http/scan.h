@@ -19,8 +19,7 @@ enum scan_kind {
     SCAN_TARGET = 4, /* no control, no space, no `#` */
     SCAN_HOST = 8,   /* RFC 3986 3.2.2 reg-name */
     SCAN_HEX = 16,   /* hexadecimal digit */
-    SCAN_DIGIT = 32,
-    SCAN_ALPHA = 64
+    SCAN_DIGIT = 32
 };
 
 #define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
@@ -37,8 +36,7 @@ enum scan_kind {
 
 #define CLASS(c) \
     ((IS_TOKEN(c) ? SCAN_TOKEN : 0) | (IS_VALUE(c) ? SCAN_VALUE : 0) | (IS_TARGET(c) ? SCAN_TARGET : 0) \
-     | (IS_HOST(c) ? SCAN_HOST : 0) | (IS_HEX(c) ? SCAN_HEX : 0) | (IS_DIGIT(c) ? SCAN_DIGIT : 0) \
-     | (IS_ALPHA(c) ? SCAN_ALPHA : 0))
+     | (IS_HOST(c) ? SCAN_HOST : 0) | (IS_HEX(c) ? SCAN_HEX : 0) | (IS_DIGIT(c) ? SCAN_DIGIT : 0))
 #define CLASS_4(c) CLASS(c), CLASS((c) + 1), CLASS((c) + 2), CLASS((c) + 3)
 #define CLASS_16(c) CLASS_4(c), CLASS_4((c) + 4), CLASS_4((c) + 8), CLASS_4((c) + 12)
 #define CLASS_64(c) CLASS_16(c), CLASS_16((c) + 16), CLASS_16((c) + 32), CLASS_16((c) + 48)

@@ -9,7 +9,6 @@ cdef extern from "ext/http/scan.h" nogil:
         SCAN_HOST
         SCAN_HEX
         SCAN_DIGIT
-        SCAN_ALPHA
     bint scan_is(char c, int kinds) noexcept
     const char* scan_while(const char* at, const char* end, int kinds) noexcept
     const char* scan_token(const char* at, const char* end) noexcept

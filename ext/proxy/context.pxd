@@ -6,6 +6,8 @@ from libc.stdint cimport int64_t, uint64_t
 from ext.mux.stream cimport stream
 from ext.proxy.plan cimport proxy_plan
 from ext.stats.busy cimport busy
+from ext.stats.journal cimport journal
+from ext.stats.series cimport series
 from ext.transport.worker cimport worker
 
 cdef enum:
@@ -14,12 +16,13 @@ cdef enum:
 cdef struct proxy_context:
     const proxy_plan* plan   # borrows: until the worker has taken the next one
     busy load                # inline: what the autoscaler eats
+    series label_sets        # inline: histograms by label set
+    journal finished         # inline: records of finished exchanges, off unless somebody reads them
+    uint64_t random          # state of the generator of trace ids
     int64_t date_s           # second that `date` is for
     char date[32]
     # A stream whose far end is Python, for a request that came by this listener; NULL without room.
     stream* (*to_python)(worker* w, int listener, const stream* down) noexcept nogil
-    # All that the statistics keep of a finished exchange.
-    void (*on_done)(worker* w, void* x) noexcept nogil
 
 
 cdef inline proxy_context* proxy_of(worker* w) noexcept nogil:

@@ -89,6 +89,7 @@ cdef struct exchange:
     int interim              # 1xx answers so far
     int fault                # how it ended; 0: well
     int status               # final status sent; 0: none
+    int up_status            # final status of the app's answer; 0: none
     uint64_t start_ns        # the head had come
     uint64_t admitted_ns     # a slot was granted
     uint64_t sent_ns         # the request head was handed to a connection
@@ -97,9 +98,9 @@ cdef struct exchange:
     int64_t wall_ns          # start as time since 1970
     int64_t request_bytes    # of the body
     int64_t response_bytes   # of the body
-    uint64_t trace[4]        # trace id (2 words), span of ours, parent's span
+    uint64_t trace[4]        # inline: trace id (2 words), span of ours, parent's span
     uint64_t call_span       # span of the call to the app
-    uint8_t trace_flags      # sampled, and whether a trace was there: TRACE_*
+    uint8_t trace_flags      # trace_flag of ext.proxy.trace
 
 cdef void exchange_accept(worker* w, stream* s) noexcept nogil
 cdef void exchange_fail(exchange* x, int fault) noexcept nogil

@@ -54,6 +54,7 @@ from ext.proxy.relay cimport (
 from ext.proxy.reply cimport reply_continue, reply_cut, reply_fault
 from ext.proxy.rewrite cimport rewrite_request
 from ext.proxy.route cimport ROUTE_ANSWERED, ROUTE_PYTHON, route_decide, verdict
+from ext.proxy.trace cimport trace_begin
 from ext.stats.shard cimport counter_add
 from ext.transport.listen cimport listener
 from ext.transport.worker cimport corpse, worker, worker_inter
@@ -122,6 +123,7 @@ cdef void admit(exchange* x) noexcept nogil:
     """ADMIT: a slot now, a place in the waiting room, or no."""
     cdef int result
     account_in(x)
+    trace_begin(x)
     if x.to.request_ns == 0:
         exchange_fail(x, REQUEST_TIMED_OUT)
         return

@@ -119,6 +119,7 @@ cdef void relay_up_head(void* owner, head* h, bint last) noexcept nogil:
     x.first_ns = x.home.now_ns
     x.moved_ns = x.home.now_ns
     x.status = h.status
+    x.up_status = h.status
     x.waits_continue = False
     timer_drop(&x.pause)
     chain_clear(&x.replay)
@@ -172,6 +173,7 @@ cdef void upgrade(exchange* x, head* h) noexcept nogil:
     if result == OK:
         x.head_sent = True
         x.status = 101
+        x.up_status = 101
         result = x.down.ops.send_head(x.down, &out, False)
     if result < 0:
         exchange_fail(x, -result)

@@ -29,6 +29,7 @@ from ext.http.names cimport (
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
     NAME_TE,
+    NAME_TRACEPARENT,
     NAME_X_FORWARDED_FOR,
     NAME_X_FORWARDED_HOST,
     NAME_X_FORWARDED_PROTO,
@@ -39,6 +40,7 @@ from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange
 from ext.proxy.forwarded cimport forwarded_value
 from ext.proxy.route cimport route_trusts
+from ext.proxy.trace cimport trace_parent_value
 
 cdef uint64_t NEVER_UP = (
     (<uint64_t>1 << NAME_HOST)
@@ -127,10 +129,15 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED:
         dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
+    if x.trace_flags:
+        dropped |= <uint64_t>1 << NAME_TRACEPARENT
     copy_fields(h, out, dropped)
     out.authority = host_for_app(x, h)
     if span_is_nocase(h.upgrade, b"h2c", 3):
         out.wants_upgrade = False
+    value = trace_parent_value(x)
+    if value.len:
+        put(out, b"traceparent", 11, NAME_TRACEPARENT, value)
     if h.te_trailers:
         put(out, b"TE", 2, NAME_TE, span_of(b"trailers", 8))
     value = forwarded_value(x, h)
@@ -152,6 +159,7 @@ cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     if h.framing == BODY_CHUNKED or h.framing == BODY_UNTIL_CLOSE or h.status < 200 or h.status == 204:
         dropped = <uint64_t>1 << NAME_CONTENT_LENGTH
     copy_fields(h, out, dropped)
+    out.keep_alive = True   # what the app says about its own connection ends here
     if h.status >= 200 and not head_has(out, NAME_DATE):
         put(out, b"Date", 4, NAME_DATE, span_of(proxy_date(x.home), DATE_BYTES))
     return OK

@@ -17,6 +17,12 @@ cdef enum:
     LABEL_BYTES = 253         # the longest name that DNS allows
     LABELS_MAX = 16383        # the index has 16 bits and is at most half full
 
+cdef extern from * nogil:
+    """
+    #define LABEL_MIX 0x9e3779b97f4a7c15ull
+    """
+    const uint64_t LABEL_MIX  # 2^64 over the golden ratio: a product's upper half spreads neighbouring values
+
 cdef struct labels:
     span* slots               # owns: the array and the bytes of each
     uint16_t* index           # owns: hash table of slots; 0 is empty

@@ -16,12 +16,6 @@ from ext.base.faults cimport NO_MEMORY
 from ext.base.result cimport OK
 from ext.base.span cimport span, span_equals, span_of
 
-cdef extern from * nogil:
-    """
-    #define LABEL_MIX 0x9e3779b97f4a7c15ull
-    """
-    const uint64_t LABEL_MIX      # 2^64 over the golden ratio: spreads neighbouring values
-
 
 cdef int labels_init(labels* l, int values_max) noexcept nogil:
     """Room for `values_max` texts, 0 to LABELS_MAX."""

@@ -45,7 +45,7 @@ cdef struct outcome:
     uint16_t status            # SERVER: what the caller was told
     uint16_t client_status     # CLIENT: what the upstream said; 0 when it failed
     uint16_t client_fault      # CLIENT: why it failed; 0 when it did not
-    uint16_t invocation_status # INVOCATION
+    uint16_t invocation_status  # INVOCATION
     span host                  # borrows: for the call; SERVER: host and port as received
     span tag                   # borrows: for the call; SERVER, CLIENT
     uint64_t duration_ns       # SERVER: head read to last byte written

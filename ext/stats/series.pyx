@@ -20,16 +20,10 @@ from ext.base.result cimport OK
 from ext.stats.histogram cimport (
     DURATION_BOUNDS, SIZE_BOUNDS, durations_copy, durations_record, sizes_copy, sizes_record,
 )
-from ext.stats.labels cimport labels_clear, labels_find, labels_init, labels_text
+from ext.stats.labels cimport LABEL_MIX, labels_clear, labels_find, labels_init, labels_text
 
 cdef extern from "sched.h" nogil:
     int sched_yield()
-
-cdef extern from * nogil:
-    """
-    #define SERIES_MIX 0x9e3779b97f4a7c15ull
-    """
-    const uint64_t SERIES_MIX     # 2^64 over the golden ratio
 
 SERIES_FIELDS = ("kind", "method", "is_tls", "version", "status", "fault", "host", "tag")
 SERIES_KIND_NAMES = ("server", "client", "invocation")
@@ -96,7 +90,7 @@ cdef series_record* new_record(series* s, uint64_t key) noexcept nogil:
 cdef series_record* find_record(series* s, uint64_t key) noexcept nogil:
     """The record of a key, made when there is none; past the bound that of its kind's rest."""
     cdef int kind = <int>(key >> 62)
-    cdef uint64_t at = ((key * SERIES_MIX) >> 32) & s.mask
+    cdef uint64_t at = ((key * LABEL_MIX) >> 32) & s.mask
     if s.last[kind] is not NULL and s.last[kind].key == key:
         return s.last[kind]
     while s.index[at] is not NULL and s.index[at].key != key:
@@ -189,7 +183,7 @@ cdef void series_read(const series* s, dict into):
             copy_record(&chunk.records[i], &copy)
             names = names_of(s, copy.key)
             if names not in into:
-                into[names] = [[[0] * buckets, 0] for buckets in (DURATION_BOUNDS + 1, SIZE_BOUNDS + 1, SIZE_BOUNDS + 1)]
+                into[names] = [[[0] * (bounds + 1), 0] for bounds in (DURATION_BOUNDS, SIZE_BOUNDS, SIZE_BOUNDS)]
             duration, request, response = into[names]
             add_values(duration, copy.duration.counts, DURATION_BOUNDS + 1, copy.duration.sum_ns)
             add_values(request, copy.request_size.counts, SIZE_BOUNDS + 1, copy.request_size.sum_bytes)

@@ -144,10 +144,10 @@ cdef class Series:
     def cost_ns(self, int times, **values):
         """Mean time of one series_add, in ns."""
         cdef outcome o = self.outcome_of(values)
-        cdef int i
+        cdef int _i
         cdef uint64_t began_ns = clock_now_ns()
         with nogil:
-            for i in range(times):
+            for _i in range(times):
                 series_add(&self.c, &o)
         return (clock_now_ns() - began_ns) / times
 
@@ -175,7 +175,9 @@ cdef class Journal:
     def __dealloc__(self):
         journal_close(&self.c)
 
-    def write(self, bytes method=b"GET", bytes target=b"/", bytes host=b"", bytes remote=b"", bytes fields=b"", **values):
+    def write(
+        self, bytes method=b"GET", bytes target=b"/", bytes host=b"", bytes remote=b"", bytes fields=b"", **values
+    ):
         cdef journal_entry entry
         cdef span texts[5]
         cdef bytes trace_id = values.get("trace_id", bytes(16))

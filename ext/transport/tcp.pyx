@@ -28,6 +28,7 @@ from ext.base.faults cimport (
 )
 from ext.base.links cimport links_init
 from ext.base.slab cimport slab_give, slab_take
+from ext.stats.shard cimport counter_add
 from ext.loop.poller cimport READY_ERR, READY_HUP, READY_IN, READY_OUT, READY_RDHUP, poller_add, watch
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, PEER_TEXT_MAX, iovec, transport, transport_ops
 from ext.transport.worker cimport corpse, worker, worker_inter
@@ -107,6 +108,7 @@ cdef ssize_t tcp_read(transport* t, char* at, size_t n) noexcept nogil:
         if got >= 0 or errno != EINTR:
             break
     if got > 0:
+        counter_add(t.home.stats.bytes_in if t.via is not NULL else t.home.stats.upstream_bytes_in, <uint64_t>got)
         if <size_t>got < n and not t.peer_closed:
             t.readable = False
         return got
@@ -143,6 +145,7 @@ cdef ssize_t tcp_writev(transport* t, const iovec* parts, int count) noexcept no
     if <size_t>put < offered:
         t.writable = False
     t.sent_bytes += <uint64_t>put
+    counter_add(t.home.stats.bytes_out if t.via is not NULL else t.home.stats.upstream_bytes_out, <uint64_t>put)
     return put
 
 

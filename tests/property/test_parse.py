@@ -1,15 +1,21 @@
 """parse: any cut of the bytes gives the same heads and the same bodies."""
 
-from ext.testing.http import Body, Message, chunk_head, head_ended
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ext.testing.http import Body, Message, chunk_head, head_ended
+
 TOKEN = st.text("abcXYZ019-_.!~", min_size=1, max_size=20).map(str.encode)
 VALUE = st.binary(max_size=60).map(lambda raw: bytes(c for c in raw if c >= 0x20 and c != 0x7F).strip(b" \t"))
-ODD = st.sampled_from([b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00", b"chunked", b"5", b"0", b",", b"", b"\r\n\r\n"])
+ODD = st.sampled_from(
+    [b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\x00", b"chunked", b"5", b"0", b",", b"", b"\r\n\r\n"]
+)
 LINE = st.sampled_from(
     [
-        b"Content-Length: 5", b"Content-Length: 5, 5", b"Transfer-Encoding: chunked", b"Host: b", b"Connection: close, x-a",
+        b"Content-Length: 5", b"Content-Length: 5, 5", b"Transfer-Encoding: chunked", b"Host: b",
+        b"Connection: close, x-a",
         b"X-A: 1", b"Expect: 100-continue", b"TE: trailers", b"Upgrade: h2c", b" folded", b"X-A : 1", b"K: v \t",
     ]
 )  # fmt: skip
@@ -20,8 +26,19 @@ FIELDS = st.lists(st.tuples(LINE, END).map(b"".join), max_size=6).map(b"".join)
 @st.composite
 def heads(draw) -> bytes:
     """Heads that are nearly right: ordinary lines, and now and then something odd in between."""
-    start = draw(st.sampled_from([b"GET / HTTP/1.1", b"POST /x HTTP/1.0", b"HTTP/1.1 200 OK", b"HTTP/1.1 204", b"\r\nGET / HTTP/1.1"]))
-    data = start + draw(END) + b"Host: a\r\n" * draw(st.booleans()) + draw(FIELDS) + draw(END) + draw(st.binary(max_size=8))
+    start = draw(
+        st.sampled_from(
+            [b"GET / HTTP/1.1", b"POST /x HTTP/1.0", b"HTTP/1.1 200 OK", b"HTTP/1.1 204", b"\r\nGET / HTTP/1.1"]
+        )
+    )
+    data = (
+        start
+        + draw(END)
+        + b"Host: a\r\n" * draw(st.booleans())
+        + draw(FIELDS)
+        + draw(END)
+        + draw(st.binary(max_size=8))
+    )
     at = draw(st.integers(0, len(data)))
     return data[:at] + draw(ODD) + data[at:] if draw(st.booleans()) else data
 
@@ -40,7 +57,7 @@ def bodies(draw) -> bytes:
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def outcome(message: Message):

@@ -51,6 +51,8 @@ BOUNDS: dict[str, Any] = {
     "h2_period_ns": 10 * SECOND_NS,
     "buffers_max": 32 << 20,
     "connect_timeout_ns": 30 * SECOND_NS,
+    "labels_max": 100,
+    "journal_bytes": 0,
 }
 
 

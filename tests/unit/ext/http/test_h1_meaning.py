@@ -1,6 +1,7 @@
 """h1_meaning: framing, Host, Connection, upgrade, expectation of a request."""
 
 import pytest
+
 from ext.testing.http import Message
 
 
@@ -112,7 +113,18 @@ def test_a_coding_in_http_1_0_is_refused(observe):
 
 @pytest.mark.parametrize(
     "host",
-    [b"", b"a", b"a.example:80", b"A-_~.x", b"1.2.3.4", b"[::1]", b"[::ffff:1.2.3.4]:80", b"a:", b"%41", b"a!$&'()*+,;="],
+    [
+        b"",
+        b"a",
+        b"a.example:80",
+        b"A-_~.x",
+        b"1.2.3.4",
+        b"[::1]",
+        b"[::ffff:1.2.3.4]:80",
+        b"a:",
+        b"%41",
+        b"a!$&'()*+,;=",
+    ],
 )
 def test_a_host_becomes_the_authority(host):
     assert request(b"", host=b"Host: " + host + b"\r\n").view()["authority"] == host

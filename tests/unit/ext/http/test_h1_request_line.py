@@ -1,6 +1,7 @@
 """h1_parse: request lines, their targets and versions."""
 
 import pytest
+
 from ext.testing.http import Message
 
 
@@ -17,7 +18,7 @@ def request(line: bytes, rest: bytes = b"Host: a\r\n", **limits) -> Message:
         b"/a%2Fb%zz",
         b"/a?b?c=%20&d",
         b"/caf\xc3\xa9",
-        b"/{}|^\"<>\\`",
+        b'/{}|^"<>\\`',
         b"/../..",
         b"/" + b"x" * 300 + b"?" + b"y" * 300,
     ],

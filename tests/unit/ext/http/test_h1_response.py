@@ -1,6 +1,7 @@
 """h1_parse: status lines and the framing of responses."""
 
 import pytest
+
 from ext.testing.http import Message
 
 
@@ -30,8 +31,8 @@ def test_a_status_line_is_read(line, status, reason):
         b"HTTP/2.0 200 OK", b"HTTP/1.2 200 OK", b"HTTP/0.9 200 OK", b"http/1.1 200 OK", b"HTTP/1.1  200 OK",
         b"HTTP/1.1 099 x", b"HTTP/1.1 600 x", b"HTTP/1.1 999 x", b"HTTP/1.1 20 x", b"HTTP/1.1 2000 x",
         b"HTTP/1.1 2x0 x", b"HTTP/1.1 +20 x", b"HTTP/1.1200 OK", b" HTTP/1.1 200 OK", b"HTTP/1.1 200\tOK",
-        b"HTTP/1.1 200 O\x00K", b"HTTP/1.1 200 O\x7fK", b"ICY 200 OK", b"HTTP/1.1", b"HTTP/1.1 ", b"", b"\r\nHTTP/1.1 200 ",
-        b"<html>hello</html>", b"HTTP/1.1 000 x",
+        b"HTTP/1.1 200 O\x00K", b"HTTP/1.1 200 O\x7fK", b"ICY 200 OK", b"HTTP/1.1", b"HTTP/1.1 ", b"",
+        b"\r\nHTTP/1.1 200 ",        b"<html>hello</html>", b"HTTP/1.1 000 x",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("observe", [False, True])

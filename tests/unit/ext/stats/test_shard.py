@@ -1,8 +1,13 @@
 """Counters of one worker, and the table that they come from."""
 
+import re
+from pathlib import Path
+
 from ext.base.faults import fault_names
 from ext.stats.shard import counter_names
 from ext.testing.stats import Shard
+
+EXT = Path(__file__).resolve().parents[4] / "ext"
 
 
 def test_a_shard_begins_at_zero():
@@ -40,3 +45,28 @@ def test_the_start_of_the_last_request_is_a_time():
     values = shard.read()
     assert values["requests"] == [2, 0, 0, 0, 0, 0]
     assert values["last_request_start_ns"] == 7_000_000_000
+
+
+def declared(text, start):
+    """Names in the indented block that begins with `start`, without a count at its end."""
+    block = text.split(start, 1)[1]
+    names = []
+    for line in block.splitlines()[1:]:
+        found = re.match(r"\s+(?:uint64_t\* )?([A-Za-z_0-9]+)(?: = 0)?\s*(?:#.*)?$", line)
+        if not found:
+            break
+        names.append(found[1])
+    return [name for name in names if not name.endswith(("_COUNT", "_CAUSES"))]
+
+
+def test_the_declaration_for_cython_and_the_table_list_the_same_in_the_same_order():
+    declaration = (EXT / "stats" / "shard.pxd").read_text()
+    table = (EXT / "stats" / "counters.h").read_text()
+    assert declared(declaration, "struct shard:") == [name for name, _ in counter_names()]
+    assert declared(declaration, "enum listener_kind:") == re.findall(r"X\((LISTENER_\w+), \"", table)
+    assert declared(declaration, "enum bound_cause:") == re.findall(r"X\((BOUND_\w+), \"", table)
+
+
+def test_what_is_mended_is_counted_in_the_order_of_the_parser():
+    causes = declared((EXT / "http" / "head.pxd").read_text(), "enum mend_cause:")
+    assert [cause.removeprefix("MEND_").lower() for cause in causes] == list(dict(counter_names())["mended"])

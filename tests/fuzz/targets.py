@@ -1,0 +1,50 @@
+"""targets: what is fuzzed with coverage, each a function behind a fuzz door of ext.testing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.fuzz.messages import BODIES, REQUESTS, RESPONSES
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One function under the fuzzer."""
+
+    name: str
+    """Also the name of its kept corpus."""
+
+    door: str
+    """The module that declares it in its .pxd."""
+
+    function: str
+    """`int function(const char* data, size_t n)`; not 0: a promise is broken."""
+
+    dictionary: str
+    """File beside this one with the words of its language."""
+
+    seeds: tuple[bytes, ...]
+    """Inputs to begin with, settings in front."""
+
+
+def with_settings(messages: list[bytes], bits: int) -> list[bytes]:
+    """Each message strictly and observing; the second byte says where a body is cut."""
+    return [bytes([bits | observe, 3]) + message for message in messages for observe in (0, 1)]
+
+
+TARGETS = (
+    Target(
+        name="h1_message",
+        door="ext.testing.fuzz_http",
+        function="fuzz_message",
+        dictionary="h1.dict",
+        seeds=(*with_settings(REQUESTS, 0), *with_settings(RESPONSES, 2), *with_settings(RESPONSES, 6)),
+    ),
+    Target(
+        name="h1_chunked",
+        door="ext.testing.fuzz_http",
+        function="fuzz_chunked",
+        dictionary="h1.dict",
+        seeds=(*with_settings(BODIES, 0), *with_settings(BODIES, 2)),
+    ),
+)

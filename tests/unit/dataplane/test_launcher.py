@@ -1,0 +1,45 @@
+"""Launcher: the script of a role starts bare, and finds what it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dataplane.launcher import ROLES, write_launchers
+
+
+def launcher_of(folder: Path, source: str) -> Path:
+    """A launcher of a home whose queue-proxy is this source."""
+    roles = folder / "home" / "dataplane" / "roles"
+    roles.mkdir(parents=True)
+    (roles / "queue_proxy.py").write_text(source)
+    packages = folder / "packages"
+    packages.mkdir()
+    (packages / "installed.py").write_text("NAME = 'installed'\n")
+    python = Path(sys.executable).resolve()
+    [script] = write_launchers(folder, python, folder / "home", packages)
+    return script
+
+
+def test_every_role_gets_a_launcher(tmp_path: Path) -> None:
+    written = write_launchers(tmp_path, Path("/usr/bin/python3"), tmp_path, tmp_path)
+    assert [script.name for script in written] == list(ROLES)
+
+
+def test_a_launcher_ends_with_what_its_role_says(tmp_path: Path) -> None:
+    script = launcher_of(tmp_path, "def main():\n    return 7\n")
+    assert subprocess.run([script]).returncode == 7
+
+
+def test_a_launcher_loads_no_site_and_finds_installed_packages(tmp_path: Path) -> None:
+    source = "import sys, installed\n\ndef main():\n    print('site' in sys.modules, installed.NAME)\n"
+    script = launcher_of(tmp_path, source)
+    assert subprocess.run([script], capture_output=True, text=True).stdout == "False installed\n"
+
+
+def test_an_interpreter_that_no_first_line_can_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="first line"):
+        write_launchers(tmp_path, Path("/opt/my python/bin/python3"), tmp_path, tmp_path)
