@@ -44,6 +44,7 @@ from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
 from ext.mux.h2_server cimport h2_server_open
+from ext.mux.h2_upgrade cimport h2_upgrade
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
@@ -268,6 +269,14 @@ cdef int read_head(h1_server* c) noexcept nogil:
         result = -REQUEST_HEAD_TOO_LARGE
     if result == AGAIN:
         return head_incomplete(c, at, n)
+    if result == OK and h.wants_upgrade and c.wire.out.len == 0:
+        result = h2_upgrade(c.home, c.wire.t, &h, at, n, used)
+        if result == OK:
+            hand_over(c)
+            return AGAIN
+        if result == AGAIN:
+            return wait_for_body(c, at, n)
+        result = OK
     open_exchange(c, at, n, result, &h, used)
     return OK
 
@@ -284,14 +293,28 @@ cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
             h1_server_close(c, True)
         c.wire.scanned = 1
         return False
+    h2_server_open(w, t, at, n)
+    hand_over(c)
+    return False
+
+
+cdef void hand_over(h1_server* c) noexcept nogil:
+    """The transport is an HTTP/2 session's now, and so is the connection's place in the count."""
     c.state = SERVER_CLOSED
     links_remove(&c.all)
-    w.conn_count -= 1
+    c.home.conn_count -= 1
     timer_drop(&c.clock)
-    h2_server_open(w, t, at, n)
     wire_clear(&c.wire)
-    worker_inter(w, &c.grave)
-    return False
+    worker_inter(c.home, &c.grave)
+
+
+cdef int wait_for_body(h1_server* c, const char* at, size_t n) noexcept nogil:
+    """An upgrade needs the whole request; its time is that of a head."""
+    if wire_leave(&c.wire, at, n) < 0:
+        h1_server_close(c, True)
+        return AGAIN
+    c.wire.scanned = 1
+    return OK if c.wire.t.readable else AGAIN
 
 
 cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
