@@ -16,7 +16,7 @@ from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport BAD_UPGRADE, CALLER_H2_ERROR, CALLER_RESET, NO_MEMORY
 from ext.base.links cimport links, links_append, links_empty, links_remove
 from ext.base.result cimport OK
-from ext.http.head cimport HTTP_1_1, METHOD_HEAD, head
+from ext.http.head cimport METHOD_HEAD, head
 from ext.loop.timers cimport timer_drop
 from ext.mux.context cimport mux_of
 from ext.mux.h2_head cimport NV_ON_STACK, h2_intake_request, h2_response_out
@@ -226,7 +226,6 @@ cdef int h2_server_upgrade(
     s.served = True
     st.in_end = True
     st.base.mem = mem
-    st.base.version = HTTP_1_1   # this request was made in it
     w.reading = True   # `request` and `early` may lie in the worker's scratch
     show_request(st, OK, request, body_len == 0)
     h2_session_feed(s, early, early_len)
