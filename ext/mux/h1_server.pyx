@@ -48,6 +48,7 @@ from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
+    wire_count_mended,
     wire_fill,
     wire_flush,
     wire_init,
@@ -379,6 +380,7 @@ cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexc
     c.expects = result == OK and kept.expects_continue
     c.bodiless = result == OK and kept.method == METHOD_HEAD
     if result == OK:
+        wire_count_mended(&c.wire, kept.mended)
         h1_body_init(&c.body, kept.framing, kept.length, &mux_of(c.home).request_limits, True)
         is_last = kept.framing == BODY_NONE or (kept.framing == BODY_LENGTH and kept.length == 0)
     else:
@@ -455,6 +457,7 @@ cdef void show_end(h1_server* c, span data) noexcept nogil:
     if result < 0:
         owner_fault(c, -result)
         return
+    wire_count_mended(&c.wire, c.body.mended)
     c.request_done = True
     if h.field_count:
         if data.len:

@@ -15,8 +15,7 @@ from libc.string cimport memcpy, memset
 from ext.base.atomics cimport i64_store_relaxed
 from ext.base.faults cimport CALLER, UPSTREAM, fault_row, fault_table
 from ext.base.span cimport span, span_is, span_of
-from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head, head_find, mend_cause
-from ext.http.head cimport MEND_CAUSES
+from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head, head_find
 from ext.http.names cimport (
     NAME_K_ORIGINAL_HOST,
     NAME_KNATIVE_SERVING_DEFAULT_ROUTE,
@@ -59,12 +58,7 @@ cdef enum:
 
 cdef void account_start(exchange* x) noexcept nogil:
     """A head has come."""
-    cdef int cause
     counter_add(&x.home.stats.requests[x.label], 1)
-    if x.request.mended:
-        for cause in range(<int>MEND_CAUSES):
-            if (x.request.mended >> cause) & 1:
-                counter_add(&x.home.stats.mended[cause], 1)
 
 
 cdef void account_in(exchange* x) noexcept nogil:
