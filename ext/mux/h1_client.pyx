@@ -57,6 +57,7 @@ from ext.mux.h1_wire cimport (
     wire_view,
 )
 from ext.mux.stream cimport stream, stream_ops
+from ext.stats.shard cimport shard_mended
 from ext.transport.tcp cimport tcp_connect_result, tcp_is_unread
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
@@ -380,6 +381,8 @@ cdef void end_answer(h1_client* c, span data) noexcept nogil:
     """The last piece, and the trailers when there are any."""
     cdef head h
     cdef int result = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
+    if c.body.mended:
+        shard_mended(c.c.home.stats, c.body.mended)
     if result < 0:
         stream_fault(c, -result)
         return

@@ -57,7 +57,8 @@ from ext.mux.h1_wire cimport (
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound, shard_mended
+from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
@@ -191,7 +192,10 @@ cdef void flush_now(h1_server* c) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+        if tls_is_opening(c.wire.t):
+            shard_bound(c.home.stats, BOUND_TLS_TIME)
+        else:
+            shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
     h1_server_close(c, False)
 
 
@@ -424,6 +428,8 @@ cdef void show_end(h1_server* c, span data) noexcept nogil:
     cdef mux_context* m = mux_of(c.home)
     cdef head h
     cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    if c.body.mended:
+        shard_mended(c.home.stats, c.body.mended)
     if result < 0:
         owner_fault(c, -result)
         return
