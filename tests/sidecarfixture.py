@@ -60,10 +60,20 @@ class Sidecar:
     app            port of the app on 127.0.0.1
     observability  OBSERVABILITY_CONFIG, as a dict
     variables      other environment variables
+    stdout         a descriptor for its standard output; None: a file, which `out` and `lines` read
     host           where all its ports are; `port` is the main one, the others are the fixed ones
+    first_stat     the body of the first scrape of the statistics port
     """
 
-    def __init__(self, app: int, folder: Path, observability: dict[str, Any] | None = None, **variables: str) -> None:
+    def __init__(
+        self,
+        app: int,
+        folder: Path,
+        observability: dict[str, Any] | None = None,
+        *,
+        stdout: int | None = None,
+        **variables: str,
+    ) -> None:
         self.host = free_host()
         self.port = 8012
         self.out_path = folder / f"out-{self.host}"
@@ -79,7 +89,11 @@ class Sidecar:
         }
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
-                [str(launcher(folder))], env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                [str(launcher(folder))],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
             )
         try:
             self.until_ready()
@@ -102,7 +116,7 @@ class Sidecar:
         end = time.monotonic() + READY_S
         while self.process.poll() is None:
             try:
-                self.get("/metrics", port=STATS)
+                self.first_stat = self.get("/metrics", port=STATS).body
             except ConnectionRefusedError:
                 assert time.monotonic() < end, f"the sidecar does not serve: {self.err()!r}"
                 time.sleep(0.01)
