@@ -101,7 +101,7 @@ def test_a_port_in_use_ends_the_process_and_is_named(port: int) -> None:
     with socket.create_server((address, port)):
         status, said = refused(PENSTOCK_BIND_ADDRESS=address)
     assert status == 1
-    assert f"port {port} cannot be bound: Address already in use" in said
+    assert f"port {port} of {address} cannot be bound: Address already in use" in said
     assert "Traceback" not in said
 
 
