@@ -2,4 +2,3 @@
 snapshots become metrics, the autoscaler's record and the request log; a role wires them together."""
 
 VERSION = "0.1.0"
-"""That of pyproject.toml; a test compares them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posix import strerror
+
 from dataplane.errors import ConfigError, Problem
 from dataplane.plan import ADMIN, APP, DEBUG, MAIN, MAIN_TLS, METRICS, STATS, engine_bounds, queue_proxy_plan
 from ext.base.faults import fault_names
@@ -70,7 +72,9 @@ class Supervisor:
             try:
                 self._bind(listener, address, port, context)
             except OSError as error:
-                problems.append(Problem(VARIABLES[listener], f"port {port} cannot be bound: {error.strerror}"))
+                why = strerror(error.errno or 0)
+                what = f"port {port} of {address} cannot be bound: {why}"
+                problems.append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
 

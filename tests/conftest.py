@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,6 @@ from tests.origin import Origin
 
 if TYPE_CHECKING:
     from tests.proxyfixture import Proxy
-    from tests.sidecarfixture import Sidecar
 
 pytest_plugins = ("tests.specplugin",)
 
@@ -32,23 +30,6 @@ def app() -> Iterator[Origin]:
     """An upstream whose connections the test takes itself."""
     with Origin(by_hand=True) as made:
         yield made
-
-
-@pytest.fixture
-def sidecar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Sidecar]]:
-    """Starts sidecars in front of the test's origin or app; all are ended by their pid."""
-    from tests.sidecarfixture import Sidecar
-
-    made: list[Sidecar] = []
-    upstream = request.getfixturevalue("app" if "app" in request.fixturenames else "origin")
-
-    def make(observability: dict[str, Any] | None = None, **settings: Any) -> Sidecar:
-        made.append(Sidecar(upstream.port, tmp_path, observability, **settings))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 @pytest.fixture

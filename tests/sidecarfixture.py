@@ -1,28 +1,45 @@
-"""Sidecar: the real process on free ports of an address of its own, from its start to its end by pid."""
+"""Sidecar: the role as a process of its own, on a loopback address of its own, as a pod has one.
+
+The process is the checkout that the tests belong to, started bare as its
+launcher starts it. The fixed ports stay as they are: every sidecar has another
+address of 127.0.0.0/8, so any number of them run side by side.
+"""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from dataplane.launcher import write_launchers
+import pytest
+
 from tests.line import PATIENCE_S, Answer, Line, dial
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_S = 30.0
-"""For the process to serve; far above what a busy machine takes."""
+PYTHON = Path(sys.executable).resolve()
+
+MAIN_PORT, MAIN_H2C_PORT, TLS_PORT = 8012, 8013, 8112
+ADMIN_PORT, STATS_PORT, METRICS_PORT, PROFILING_PORT = 8022, 9090, 9091, 8008
+FIXED_PORTS = (MAIN_PORT, MAIN_H2C_PORT, TLS_PORT, ADMIN_PORT, STATS_PORT, METRICS_PORT, PROFILING_PORT)
+
+KUBELET = "User-Agent: kube-probe/1.30"
+QUEUE = "K-Network-Probe: queue"
 
 BASE = {
     "CONTAINER_CONCURRENCY": "0",
+    "QUEUE_SERVING_PORT": str(MAIN_PORT),
+    "QUEUE_SERVING_TLS_PORT": str(TLS_PORT),
+    "USER_PORT": "8080",
     "REVISION_TIMEOUT_SECONDS": "300",
     "SERVING_LOGGING_CONFIG": "",
     "SERVING_LOGGING_LEVEL": "",
@@ -30,162 +47,209 @@ BASE = {
     "SERVING_SERVICE": "hello",
     "SERVING_CONFIGURATION": "hello",
     "SERVING_REVISION": "hello-00001",
-    "SERVING_POD": "p-1",
+    "SERVING_POD": "hello-00001-deployment-0",
     "SERVING_POD_IP": "10.0.0.7",
 }
-ADMIN, STATS, METRICS, PROFILING = 8022, 9090, 9091, 8008
-
-_next_host = itertools.count(os.getpid() * 8)
+"""What the controller always writes; the app listens where USER_PORT says."""
 
 
-def free_host() -> str:
-    """An address of this machine that no other test has: the fixed ports are free on it."""
+def own_address() -> str:
+    """A loopback address on which nobody listens on a port of a sidecar."""
     while True:
-        n = next(_next_host) % (1 << 22)
-        host = f"127.{64 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"
-        if (n & 255) in (0, 255):
+        address = f"127.{random.randint(100, 200)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
+        ends = [socket.socket() for _ in FIXED_PORTS]
+        try:
+            for end, port in zip(ends, FIXED_PORTS, strict=True):
+                end.bind((address, port))
+        except OSError:
             continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, STATS))
-            except OSError:
-                continue
-        return host
+        finally:
+            for end in ends:
+                end.close()
+        return address
+
+
+def command(python: Path = PYTHON, root: Path = ROOT) -> list[str]:
+    """Starts the role of this checkout as its launcher does: isolated, without `site`."""
+    packages = sysconfig.get_path("purelib")
+    lines = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); sys.path.append({packages!r})",
+        "from dataplane.roles.queue_proxy import main; sys.exit(main())",
+    )
+    return [str(python), "-IS", "-c", "\n".join(lines)]
+
+
+def environment(variables: Mapping[str, object]) -> dict[str, str]:
+    """The smallest environment and these variables; None takes one away, a dict or list is written as JSON."""
+    said = dict(BASE)
+    for name, value in variables.items():
+        if value is None:
+            said.pop(name, None)
+        else:
+            said[name] = json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return said
+
+
+def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Waits for something in another process, which nothing announces; gives what `is_so` gave."""
+    end = time.monotonic() + patience_s
+    while not (found := is_so()):
+        assert time.monotonic() < end, f"after {patience_s:g} s still not: {what}"
+        time.sleep(0.005)
+    return found
 
 
 class Sidecar:
-    """Runs from its making to `close`.
+    """A running penstock-queue-proxy.
 
-    app            port of the app on 127.0.0.1
-    observability  OBSERVABILITY_CONFIG, as a dict
-    variables      other environment variables
-    stdout         a descriptor for its standard output; None: a file, which `out` and `lines` read
-    host           where all its ports are; `port` is the main one, the others are the fixed ones
-    first_stat     the body of the first scrape of the statistics port
+    app        port of the app on 127.0.0.1
+    prefix     a command that starts the sidecar's command, such as one that changes its user
+    wait       until the main port accepts; else the caller waits for what it is after
+    out        a descriptor for its standard output; None: a file, which `stdout` reads
+    variables  its environment beside BASE
     """
 
     def __init__(
         self,
         app: int,
-        folder: Path,
-        observability: dict[str, Any] | None = None,
         *,
-        stdout: int | None = None,
-        **variables: str,
+        address: str | None = None,
+        prefix: tuple[str, ...] = (),
+        argv: list[str] | None = None,
+        wait: bool = True,
+        out: int | None = None,
+        **variables: object,
     ) -> None:
-        self.host = free_host()
-        self.port = 8012
-        self.out_path = folder / f"out-{self.host}"
-        self.err_path = folder / f"err-{self.host}"
-        environment = {
-            **BASE,
-            "PENSTOCK_BIND_ADDRESS": self.host,
-            "QUEUE_SERVING_PORT": str(self.port),
-            "QUEUE_SERVING_TLS_PORT": "8112",
-            "USER_PORT": str(app),
-            "OBSERVABILITY_CONFIG": json.dumps(observability or {}),
-            **variables,
-        }
-        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.process = subprocess.Popen(
-                [str(launcher(folder))],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out if stdout is None else stdout,
-                stderr=err,
-            )
-        try:
-            self.until_ready()
-        except BaseException:
-            self.close(signal.SIGKILL)
-            raise
+        self.address = address or own_address()
+        self.app = app
+        self.env = environment({"USER_PORT": app, "PENSTOCK_BIND_ADDRESS": self.address, **variables})
+        self.port = int(self.env["QUEUE_SERVING_PORT"])
+        self.files: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]
+        self.lines: list[Line] = []
+        self.process = subprocess.Popen(
+            [*prefix, *(argv or command())],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=self.files[0] if out is None else out,
+            stderr=self.files[1],
+            start_new_session=True,
+        )
+        self.pid = self.process.pid
+        self.expected = False
+        """Somebody ended it on purpose, or waited for its end."""
+        if wait:
+            try:
+                until(lambda: self.accepts(self.port), f"the sidecar accepts on {self.address}:{self.port}")
+            except AssertionError:
+                self.kill()
+                raise
 
     def __enter__(self) -> Sidecar:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def until_ready(self) -> None:
-        """Waits until the statistics port, which is bound last, answers."""
-        end = time.monotonic() + READY_S
-        while self.process.poll() is None:
-            try:
-                self.first_stat = self.get("/metrics", port=STATS).body
-            except ConnectionRefusedError:
-                assert time.monotonic() < end, f"the sidecar does not serve: {self.err()!r}"
-                time.sleep(0.01)
-            else:
-                return
-        raise AssertionError(f"the sidecar ended with {self.process.returncode}: {self.err()!r}")
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(check=kind is None)
 
     # callers
 
-    def connect(self, port: int | None = None) -> Line:
-        return dial(self.port if port is None else port, host=self.host)
+    def accepts(self, port: int) -> bool:
+        """Does something listen there? Fails when the process has ended."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"ended with {self.process.returncode}: {self.stderr()}")
+        with socket.socket() as end:
+            return end.connect_ex((self.address, port)) == 0
 
-    def send(self, method: str, path: str, *fields: str, body: bytes = b"", port: int | None = None) -> Answer:
-        """One request on a connection of its own."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: test.example", "Connection: close", *fields]
+    def connect(self, port: int = 0, **options: Any) -> Line:
+        """A raw connection to the main port, or to another; it is closed with the sidecar."""
+        line = dial(port or self.port, host=self.address, **options)
+        self.lines.append(line)
+        return line
+
+    def send(self, request: str, *fields: str, body: bytes = b"", port: int = 0) -> Line:
+        """ "GET /path" with Host and these fields, on a connection of its own."""
+        line = self.connect(port)
+        lines = [f"{request} HTTP/1.1", "Host: test.example", *fields]
         if body:
             lines.append(f"Content-Length: {len(body)}")
-        with self.connect(port) as line:
-            line.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-            head = line.head()
-            return Answer(head, b"" if method == "HEAD" else line.body_of(head)[0], [])
+        line.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        return line
 
-    def get(self, path: str = "/", *fields: str, port: int | None = None) -> Answer:
-        return self.send("GET", path, *fields, port=port)
+    def get(self, path: str = "/", *fields: str, port: int = 0) -> Answer:
+        with self.send(f"GET {path}", *fields, port=port) as line:
+            return line.answer()
 
-    # what it says
+    def probe(self, *fields: str) -> Answer:
+        """What kubelet is told about readiness."""
+        return self.get("/", *(fields or (KUBELET, QUEUE)))
 
-    def out(self) -> bytes:
-        return self.out_path.read_bytes()
+    def url(self, path: str = "/", port: int = 0, scheme: str = "http") -> str:
+        return f"{scheme}://{self.address}:{port or self.port}{path}"
 
-    def err(self) -> bytes:
-        return self.err_path.read_bytes()
+    # what it writes
 
-    def lines(self, count: int) -> list[bytes]:
-        """The lines of standard output, as soon as there are that many; more fail."""
-        end = time.monotonic() + PATIENCE_S
-        while self.out().count(b"\n") < count:
-            assert time.monotonic() < end, f"fewer than {count} lines: {self.out()!r}, {self.err()!r}"
-            time.sleep(0.02)
-        found = self.out().splitlines()
-        assert len(found) == count, found
-        return found
+    def stdout(self) -> str:
+        return self._written(0)
 
-    def rss_kib(self) -> int:
-        """Resident memory of the process."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
+    def stderr(self) -> str:
+        return self._written(1)
+
+    def _written(self, which: int) -> str:
+        file = self.files[which]
+        return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
 
     # the end
 
-    def end(self, signal_number: int = signal.SIGTERM) -> int:
-        """Ends the process and returns its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal_number)
-        return self.process.wait(READY_S)
+    def term(self) -> None:
+        self.expected = True
+        self.process.send_signal(signal.SIGTERM)
 
-    def close(self, signal_number: int = signal.SIGTERM) -> None:
-        """Ends the process, whatever state it is in."""
-        try:
-            self.end(signal_number)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    def status(self, patience_s: float = PATIENCE_S) -> int:
+        """Its exit status, once it has ended."""
+        self.expected = True
+        return self.process.wait(patience_s)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def close(self, check: bool = True) -> None:
+        """Ends it, once; with `check`, it must have lived until now and have written no traceback."""
+        for line in self.lines:
+            line.close()
+        ended = self.process.poll()
+        self.kill()
+        if not self.files[0].closed:
+            written = self.stdout() + self.stderr()
+            for file in self.files:
+                file.close()
+            if check:
+                assert ended is None or self.expected, f"ended by itself with {ended}: {written}"
+                assert "Traceback" not in written, written
 
 
-def launcher(folder: Path) -> Path:
-    """The sidecar's launcher for this tree, which need not be the one that .venv was set up for."""
-    script = folder / "penstock-queue-proxy"
-    if not script.exists():
-        packages = Path(sysconfig.get_path("purelib"))
-        write_launchers(folder, Path(sys.executable).resolve(), ROOT, packages)
-    return script
+@pytest.fixture
+def sidecar(request: pytest.FixtureRequest) -> Iterator[Callable[..., Sidecar]]:
+    """Makes sidecars in front of the test's origin or app, or of the port in `app_port`; all end with the test."""
+    made: list[Sidecar] = []
+
+    def make(app_port: int | None = None, **settings: Any) -> Sidecar:
+        if app_port is None:
+            app_port = request.getfixturevalue("app" if "app" in request.fixturenames else "origin").port
+        made.append(Sidecar(app_port, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def refused(prefix: tuple[str, ...] = (), **variables: object) -> tuple[int, str]:
+    """Exit status and stderr of a sidecar that must not start."""
+    done = subprocess.run(
+        [*prefix, *command()],
+        env=environment({"PENSTOCK_BIND_ADDRESS": own_address(), **variables}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+    return done.returncode, done.stderr.decode()

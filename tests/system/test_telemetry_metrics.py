@@ -9,11 +9,11 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.certificates import Authority
+from tests.certificates import make_pair
 from tests.line import PATIENCE_S, Line
-from tests.sidecarfixture import METRICS, Sidecar
+from tests.sidecarfixture import METRICS_PORT, Sidecar
 
-PROMETHEUS = {"requestMetrics": {"protocol": "prometheus"}}
+PROMETHEUS = {"OBSERVABILITY_CONFIG": {"requestMetrics": {"protocol": "prometheus"}}}
 SERVER = "http_server_request_duration_seconds_count"
 INVOCATION = "kn_serving_invocation_duration_seconds_count"
 CLIENT = "http_client_request_duration_seconds_count"
@@ -22,7 +22,7 @@ OURS = {"otel_scope_name", "otel_scope_schema_url", "otel_scope_version"}
 
 
 def page(sidecar: Sidecar) -> str:
-    return sidecar.get("/metrics", port=METRICS).body.decode()
+    return sidecar.get("/metrics", port=METRICS_PORT).body.decode()
 
 
 def samples(text: str, name: str) -> list:
@@ -47,17 +47,18 @@ def until(sidecar: Sidecar, name: str, label: str, wanted: dict[str, float]) -> 
 
 @pytest.mark.spec("DP-135")
 def test_one_request_is_one_sample_with_the_documented_bounds(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     assert s.get("/").status == 200
     until(s, INVOCATION, "http_response_status_code", {"200": 1})
     bounds = [one.labels["le"] for one in samples(page(s), "kn_serving_invocation_duration_seconds_bucket")]
-    assert bounds == ["0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10", "+Inf"]
+    assert bounds == ["0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5",
+                      "10", "+Inf"]  # fmt: skip
 
 
 @pytest.mark.spec("DP-136")
 def test_the_queue_depth_counts_who_waits_and_who_runs(sidecar, origin):
     hold = origin.holds("/held")
-    s = sidecar(PROMETHEUS, CONTAINER_CONCURRENCY="1")
+    s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
     lines = [s.connect() for _ in range(3)]
     for line in lines:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -71,14 +72,14 @@ def test_the_queue_depth_counts_who_waits_and_who_runs(sidecar, origin):
 
 @pytest.mark.spec("DP-136")
 def test_without_a_limit_there_is_no_queue_depth(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     s.get("/")
     assert DEPTH not in page(s)
 
 
 @pytest.mark.spec("DP-137", "DP-141")
 def test_server_and_client_metrics_carry_the_labels_of_upstream(sidecar, origin):
-    s = sidecar(PROMETHEUS, POD_NAME="pod-7")
+    s = sidecar(**PROMETHEUS, POD_NAME="pod-7")
     with s.connect() as line:
         line.send(b"POST / HTTP/1.1\r\nHost: Shop.example:8443\r\nContent-Length: 7\r\n\r\n1234567")
         assert line.answer().status == 200
@@ -112,17 +113,18 @@ def test_server_and_client_metrics_carry_the_labels_of_upstream(sidecar, origin)
 
 
 def test_every_method_is_counted_under_its_own_name(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     known = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "CONNECT"]
     for method in [*known, "BREW"]:
-        s.send(method, "test.example:80" if method == "CONNECT" else "/")
+        with s.send(f"{method} {'test.example:80' if method == 'CONNECT' else '/'}") as line:
+            assert line.answer(method).status in (200, 405)
     until(s, SERVER, "http_request_method", dict.fromkeys([*known, "_OTHER"], 1))
 
 
 @pytest.mark.spec("DP-138")
 def test_a_full_queue_is_a_server_sample_and_no_invocation(sidecar, origin):
     hold = origin.holds("/held")
-    s = sidecar(PROMETHEUS, CONTAINER_CONCURRENCY="1")
+    s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
     lines = [s.connect() for _ in range(11)]
     for line in lines:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -150,7 +152,7 @@ TAGS = [
 
 @pytest.mark.spec("DP-139")
 def test_the_route_tag_follows_the_table(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     wanted: dict[str, float] = {}
     for fields, tag in TAGS:
         s.get("/", *fields)
@@ -161,7 +163,7 @@ def test_the_route_tag_follows_the_table(sidecar):
 
 @pytest.mark.spec("DP-140")
 def test_probes_leave_no_sample_and_what_only_looks_like_one_does(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     assert s.get("/", "User-Agent: kube-probe/1.34", "K-Network-Probe: queue").status == 200
     assert s.get("/", "K-Network-Probe: probe", "K-Network-Hash: h").status == 200
     assert s.get("/", "K-Kubelet-Probe: queue").status == 200
@@ -174,7 +176,7 @@ def test_probes_leave_no_sample_and_what_only_looks_like_one_does(sidecar):
 
 def test_a_request_that_runs_out_of_time_is_504_everywhere(sidecar, origin):
     hold = origin.holds("/held")
-    s = sidecar(PROMETHEUS, REVISION_TIMEOUT_SECONDS="1")
+    s = sidecar(**PROMETHEUS, REVISION_TIMEOUT_SECONDS="1")
     assert s.get("/held").status == 504
     until(s, SERVER, "http_response_status_code", {"504": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {"504": 1}
@@ -184,7 +186,7 @@ def test_a_request_that_runs_out_of_time_is_504_everywhere(sidecar, origin):
 
 def test_a_caller_that_leaves_is_499_everywhere(sidecar, origin):
     hold = origin.holds("/held")
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     with s.connect() as line:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         hold.until_reached()
@@ -194,7 +196,7 @@ def test_a_caller_that_leaves_is_499_everywhere(sidecar, origin):
 
 
 def test_an_answer_that_the_app_breaks_off_is_500_everywhere(sidecar, app):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     with s.connect() as line:
         line.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         upstream = app.accept()
@@ -209,7 +211,7 @@ def test_an_answer_that_the_app_breaks_off_is_500_everywhere(sidecar, app):
 
 
 def test_an_upgraded_connection_is_101_when_it_ends(sidecar, app):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     with s.connect() as line:
         line.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
         upstream = app.accept()
@@ -222,7 +224,7 @@ def test_an_upgraded_connection_is_101_when_it_ends(sidecar, app):
 
 
 def test_values_that_callers_choose_are_bounded(sidecar):
-    s = sidecar(PROMETHEUS, PENSTOCK_LABEL_VALUES_MAX="3")
+    s = sidecar(**PROMETHEUS, PENSTOCK_LABEL_VALUES_MAX="3")
     with s.connect() as line:
         for n in range(5):
             line.send(f"GET / HTTP/1.1\r\nHost: host-{n}.example\r\nKnative-Serving-Tag: t{n}\r\n\r\n".encode())
@@ -232,7 +234,7 @@ def test_values_that_callers_choose_are_bounded(sidecar):
 
 
 def test_connections_are_counted_until_they_close(sidecar):
-    s = sidecar(PROMETHEUS)
+    s = sidecar(**PROMETHEUS)
     with s.connect() as line:
         line.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert line.answer().status == 200
@@ -253,18 +255,23 @@ def test_connections_are_counted_until_they_close(sidecar):
     [("GET", "/", 404), ("GET", "/metrics/", 404), ("POST", "/metrics", 405), ("HEAD", "/metrics", 200)],
 )
 def test_the_port_serves_one_path_and_two_methods(sidecar, method, path, status):
-    answer = sidecar(PROMETHEUS).send(method, path, port=METRICS)
+    with sidecar(**PROMETHEUS).send(f"{method} {path}", port=METRICS_PORT) as line:
+        answer = line.answer(method)
     assert answer.status == status
     assert answer.head.get("Allow") == (b"GET, HEAD" if status == 405 else None)
 
 
 def test_old_names_and_new_ones_stand_side_by_side(sidecar):
-    s = sidecar(PROMETHEUS, PENSTOCK_METRIC_NAMES="both", CONTAINER_CONCURRENCY="2")
+    s = sidecar(**PROMETHEUS, PENSTOCK_METRIC_NAMES="both", CONTAINER_CONCURRENCY="2")
     s.get("/")
     until(s, INVOCATION, "http_response_status_code", {"200": 1})
     text = page(s)
     (count,) = samples(text, "revision_request_latencies_count")
-    assert (count.value, count.labels["response_code_class"], count.labels["pod_name"]) == (1, "2xx", "p-1")
+    assert (count.value, count.labels["response_code_class"], count.labels["pod_name"]) == (
+        1,
+        "2xx",
+        "hello-00001-deployment-0",
+    )
     assert samples(text, "revision_app_request_latencies_count")[0].value == 1
     assert samples(text, "revision_queue_depth")[0].value == 0
     checked = subprocess.run(
@@ -277,16 +284,14 @@ def test_old_names_and_new_ones_stand_side_by_side(sidecar):
 def test_nothing_listens_while_metrics_are_off(sidecar):
     s = sidecar()
     with pytest.raises(ConnectionRefusedError):
-        s.connect(METRICS)
+        s.connect(METRICS_PORT)
 
 
 def test_the_port_speaks_tls_when_it_is_told_to(sidecar, tmp_path):
-    authority = Authority(tmp_path)
-    cert, key = authority.files("sidecar")
-    s = sidecar(PROMETHEUS, METRICS_PROMETHEUS_TLS_CERT=str(cert), METRICS_PROMETHEUS_TLS_KEY=str(key))
-    context = ssl.create_default_context(cafile=authority.file)
-    context.check_hostname = False
-    with s.connect(METRICS) as line, context.wrap_socket(line.sock) as sock:
+    pair = make_pair(tmp_path, "sidecar")
+    s = sidecar(**PROMETHEUS, METRICS_PROMETHEUS_TLS_CERT=pair.cert_file, METRICS_PROMETHEUS_TLS_KEY=pair.key_file)
+    context = ssl.create_default_context(cafile=str(pair.cert_file))
+    with s.connect(METRICS_PORT) as line, context.wrap_socket(line.sock, server_hostname="localhost") as sock:
         secured = Line(sock)
         secured.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
         assert secured.answer().status == 200

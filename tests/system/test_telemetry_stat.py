@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
 from dataplane.contract.stat import Stat, decode
 from tests.line import PATIENCE_S
-from tests.sidecarfixture import STATS, Sidecar
+from tests.sidecarfixture import STATS_PORT, Sidecar
 
 HEALTH = ("User-Agent: kube-probe/1.34", "K-Network-Probe: queue")
 NETWORK = ("K-Network-Probe: probe", "K-Network-Hash: h")
@@ -22,7 +23,7 @@ class Windows:
         self.last = self.scrape()
 
     def scrape(self) -> Stat:
-        return decode(self.sidecar.get("/metrics", port=STATS).body)
+        return decode(self.sidecar.get("/metrics", port=STATS_PORT).body)
 
     def next(self) -> Stat:
         """The next window that ends from now on."""
@@ -41,22 +42,22 @@ class Windows:
 
 @pytest.mark.spec("DP-119", "DP-120")
 def test_before_the_first_window_there_is_only_the_name(sidecar):
-    s = sidecar()
-    assert s.first_stat == b"\x0a\x03p-1"
-    answer = s.get("/metrics", "Accept: text/plain", port=STATS)
+    s = sidecar(SERVING_POD="p-1")
+    answer = s.get("/metrics", "Accept: text/plain", port=STATS_PORT)
     assert answer.status == 200
+    assert answer.body == b"\x0a\x03p-1"
     assert answer.head.get("Content-Type") == b"application/protobuf"
 
 
 @pytest.mark.spec("DP-122", "DP-130", "DP-132", "DP-134")
 def test_an_idle_pod_and_one_that_is_only_probed_send_name_and_uptime_alone(sidecar):
-    s = sidecar()
+    s = sidecar(SERVING_POD="p-1")
     windows = Windows(s)
     first = windows.next()
     assert s.get("/", *HEALTH).status == 200
     assert s.get("/", *NETWORK).status == 200
     second, third = windows.all(2)
-    assert len(s.get("/metrics", port=STATS).body) == 5 + 9
+    assert len(s.get("/metrics", port=STATS_PORT).body) == 5 + 9
     assert [one.request_count for one in (first, second, third)] == [0, 0, 0]
     assert [one.average_concurrent_requests for one in (second, third)] == [0, 0]
     assert third.pod_name == second.pod_name == first.pod_name == "p-1"
@@ -72,7 +73,7 @@ def test_the_longest_name_and_full_figures_fit_into_what_the_autoscaler_reads(si
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\nK-Proxy-Request: activator\r\n\r\n")
         hold.until_reached()
         windows.next()
-        body = s.get("/metrics", port=STATS).body
+        body = s.get("/metrics", port=STATS_PORT).body
         hold.finish()
         line.head()
     stat = decode(body)
@@ -119,7 +120,7 @@ def test_concurrency_is_the_time_in_flight(sidecar, origin):
     held_s = time.monotonic() - began
     found += windows.all(1)
     uptimes = [one.process_uptime for one in (before, *found)]
-    spans = [after - ahead for ahead, after in zip(uptimes, uptimes[1:], strict=False)]
+    spans = [after - ahead for ahead, after in pairwise(uptimes)]
     in_flight_s = sum(one.average_concurrent_requests * span for one, span in zip(found, spans, strict=True))
     assert sum(one.request_count for one in found) == 2
     assert 0 < in_flight_s <= 2 * held_s
@@ -153,7 +154,7 @@ def test_two_scrapes_of_one_window_are_the_same_bytes(sidecar):
     windows = Windows(s)
     s.get("/")
     windows.next()
-    with s.connect(STATS) as line:
+    with s.connect(STATS_PORT) as line:
         line.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 2)
         first, second = line.answer().body, line.answer().body
     assert first == second
