@@ -27,8 +27,11 @@ TEXT = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosn
 STDOUT = 1
 PERIOD_NS = 100_000_000
 """Between two looks at the journal while there is traffic, or while standard output is full."""
-NS_PER_S = 1_000_000_000
+CLOSING_NS = 10_000_000
+"""Between two looks at whether the last pushes are out."""
 MS_PER_S = 1000
+END_MS = 500
+"""What standard output gets to take the last lines of a process that has nothing else to do."""
 EXIT_S = 10.0
 """For the last pushes (spec 1.14)."""
 
@@ -41,7 +44,7 @@ class Telemetry:
     """
 
     __slots__ = (
-        "_finished", "_opener", "_prometheus", "_push", "_settings", "_snapshots", "_supervisor", "_tell", "due_ns",
+        "_closer", "_finished", "_opener", "_prometheus", "_push", "_settings", "_snapshots", "_supervisor", "_tell", "due_ns",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, supervisor: Supervisor, tell: Callable[[str], None]) -> None:
@@ -53,6 +56,7 @@ class Telemetry:
         self._push: MetricsPush | None = None
         self._snapshots: Snapshots | None = None
         self._opener: Any = None
+        self._closer: Any = None
         self.due_ns: int | None = None
 
     def start(self) -> None:
@@ -149,24 +153,23 @@ class Telemetry:
         traces = finished.traces if finished is not None else None
         return self._snapshots.take(traces.dropped if traces is not None else 0)
 
-    def tick(self, now_ns: int) -> None:
-        """After each wake of the control thread: takes what has finished, at most every PERIOD_NS."""
+    def tick(self, now_ns: int) -> bool:
+        """After each wake of the control thread; says whether everything is out after `close`.
+
+        Takes what has finished, at most every PERIOD_NS.
+        """
         finished = self._finished
-        if finished is None:
-            return
-        if self.due_ns is None:
-            if self._supervisor.backlog() or self._holds_lines():
-                self.due_ns = now_ns + PERIOD_NS
-            return
-        if now_ns < self.due_ns:
-            return
-        self.due_ns = None
-        if self._waits_for_traces():
-            self.due_ns = now_ns + PERIOD_NS
-        elif finished.drain():
+        if self._closer is not None:
+            self.due_ns = now_ns + CLOSING_NS
+            return not self._closer.is_alive()
+        if finished is None or (self.due_ns is not None and now_ns < self.due_ns):
+            return False
+        is_due, self.due_ns = self.due_ns is not None, None
+        if is_due and not self._waits_for_traces() and finished.drain():
             self.due_ns = now_ns
         elif self._supervisor.backlog() or self._holds_lines():
             self.due_ns = now_ns + PERIOD_NS
+        return False
 
     def _holds_lines(self) -> bool:
         lines = self._finished.lines if self._finished is not None else None
@@ -199,7 +202,13 @@ class Telemetry:
         call.answer(200, f"Content-Type: {CONTENT_TYPE}\r\n".encode(), self._prometheus.render(self._snapshot()))
 
     def close(self, timeout_s: float = EXIT_S) -> None:
-        """The last lines, spans and figures, all within `timeout_s`. Call it when the engine has stopped."""
+        """Begins the last lines, spans and figures, all within `timeout_s`; `tick` says when they are out."""
+        from threading import Thread
+
+        self._closer = Thread(target=self._close, args=(timeout_s,), name="telemetry-end", daemon=True)
+        self._closer.start()
+
+    def _close(self, timeout_s: float) -> None:
         import time
 
         deadline = time.monotonic() + timeout_s
@@ -211,7 +220,13 @@ class Telemetry:
                 pass
             if finished.traces is not None:
                 finished.traces.close(max(0.0, deadline - time.monotonic()))
-            if finished.lines is not None:
-                finished.lines.flush()
         if self._push is not None:
             self._push.close(max(0.0, deadline - time.monotonic()))
+
+    def end(self) -> None:
+        """Lines of the requests that were cut off when the engine stopped."""
+        finished = self._finished
+        if finished is not None and (self._closer is None or not self._closer.is_alive()):
+            finished.traces = None
+            while finished.drain(END_MS):
+                pass

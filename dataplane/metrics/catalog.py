@@ -168,6 +168,7 @@ OWN = (
     ),
     _own("interim.responses", "counter", "{response}", "Responses 1xx passed on.", "interim"),
     _own("upgrades", "counter", "{connection}", "Connections that became something else than HTTP.", "upgrades"),
+    _own("upgrades.open", "gauge", "{connection}", "Those of them that are open now.", "upgraded_open"),
     _own("queued", "counter", "{request}", "Requests that waited for a slot.", "waits"),
     _own("queued.time", "counter", "s", "Time that requests waited for a slot, in all.", "waited_s"),
     _own("queued.abandoned", "counter", "{request}", "Waiting requests whose caller left.", "abandoned"),

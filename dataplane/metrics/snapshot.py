@@ -21,7 +21,7 @@ VERSIONS = {10: "1.0", 11: "1.1", 20: "2.0"}
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
-DERIVED = {"conns_closed", "upstream_conns_closed", "waited_ns"}
+DERIVED = {"conns_closed", "upgrades_ended", "upstream_conns_closed", "waited_ns"}
 """Counters of the engine that only show in a difference or in another unit."""
 
 NOT_SHOWN = {"last_request_start_ns"}
@@ -141,5 +141,6 @@ def _shown(counts: dict[str, Any]) -> dict[str, Any]:
     # The two counters may be seen one change apart.
     shown["conns_open"] = {name: max(0, opened[name] - closed[name]) for name in opened if opened[name]}
     shown["upstream_conns_open"] = max(0, counts["upstream_conns_opened"] - counts["upstream_conns_closed"])
+    shown["upgraded_open"] = max(0, counts["upgrades"] - counts["upgrades_ended"])
     shown["waited_s"] = counts["waited_ns"] / NS_PER_S
     return shown
