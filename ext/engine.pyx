@@ -39,12 +39,11 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
-from ext.proxy.context cimport proxy_of
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
-from ext.stats.journal cimport journal_close, journal_drain, journal_open
+from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
 from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
-from ext.stats.shard cimport counter_add, shard_init, shard_read
+from ext.stats.shard cimport shard_init, shard_read
 from ext.certificates cimport TlsContext
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
 from ext.transport.tls cimport tls_accept
@@ -117,7 +116,9 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
     elif o.kind == ORDER_LISTEN:
         t.listeners[o.listener].on_accept = on_accept
         t.listeners[o.listener].tls = <void*>o.what
-        listener_start(&t.listeners[o.listener], &t.w, o.fd, o.listener)
+        listener_start(
+            &t.listeners[o.listener], &t.w, o.fd, o.listener, t.proxy.plan.services[o.listener].label
+        )
     elif o.kind == ORDER_CLOSE:
         listener_stop(&t.listeners[o.listener])
     elif o.kind == ORDER_CLOSE_IDLE:
@@ -135,7 +136,6 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
 
 
 cdef void on_accept(listener* l, transport* t) noexcept nogil:
-    counter_add(&l.home.stats.conns_opened[proxy_of(l.home).plan.services[l.id].label], 1)
     if l.tls is not NULL and tls_accept(t, l.tls) < 0:
         t.ops.close(t, True)
         return
@@ -143,7 +143,7 @@ cdef void on_accept(listener* l, transport* t) noexcept nogil:
 
 
 cdef void ring_bell(void* ringer) noexcept nogil:
-    """The journal has a backlog: Python comes sooner than its next tick."""
+    """The journal was empty and is no more: Python comes sooner than its next tick."""
     cdef uint64_t one = 1
     write((<handoff_queue*>ringer).bell, &one, sizeof(one))
 
@@ -246,7 +246,7 @@ cdef class Engine:
         if series_init(&t.proxy.label_sets, labels_max, SERIES_MAX) < 0:
             raise MemoryError()
         if journal_bytes and journal_open(
-            &t.proxy.finished, journal_bytes, &t.counts, journal_bytes // 16, ring_bell, &self.calls
+            &t.proxy.finished, journal_bytes, &t.counts, 1, ring_bell, &self.calls
         ) < 0:
             raise MemoryError()
 
@@ -439,6 +439,14 @@ cdef class Engine:
         for i in range(self.worker_count):
             records += journal_drain(&self.threads[i].proxy.finished, bytes_max)
         return records
+
+    def backlog(self):
+        """Bytes of finished exchanges that nobody has read, all workers."""
+        cdef int i
+        cdef uint64_t waiting = 0
+        for i in range(self.worker_count):
+            waiting += journal_waiting(&self.threads[i].proxy.finished)
+        return waiting
 
     def buffers(self):
         """Bytes that wait in buffers, all workers."""
