@@ -76,6 +76,7 @@ cdef class Engine:
     cdef void prepare_mux(self, thread* t) except *
     cdef void prepare_proxy(self, thread* t, int labels_max, uint64_t journal_bytes) except *
     cdef void clear(self, thread* t) noexcept
+    cdef void end(self, thread* t) noexcept
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *
 
 
@@ -83,6 +84,8 @@ cdef class Call:
     """A request that came for Python; answer it once.
 
     Ownership
-        c    shares  until it was answered
+        c        shares  until it was answered
+        engine   shares  the answer goes to one of its workers
     """
+    cdef Engine engine
     cdef handoff_call* c

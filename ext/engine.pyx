@@ -22,14 +22,17 @@ from ext.base.links cimport links, links_empty, links_init
 from ext.base.slab cimport slab_clear, slab_init
 from ext.http.head cimport field
 from ext.live cimport Live
-from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post
+from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post, mailbox_read
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
-from ext.mux.h1_server cimport h1_server, h1_server_open
+from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
+from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
     handoff_close_queue,
+    handoff_forget,
     handoff_open,
     handoff_open_queue,
     handoff_take,
@@ -121,6 +124,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         t.listeners[o.listener].tls = <void*>o.what
     elif o.kind == ORDER_DRAIN:
         t.w.draining = True
+        h2_servers_drain(&t.w)
     elif o.kind == ORDER_GO_ON:
         t.w.draining = False
     else:
@@ -228,6 +232,8 @@ cdef class Engine:
         t.mux.response_limits.head_max = self.bounds.response_head_max
         slab_init(&t.mux.servers, sizeof(h1_server), SPARE_CONNS)
         slab_init(&t.mux.clients, sizeof(h1_client), SPARE_CONNS)
+        slab_init(&t.mux.h2_streams, sizeof(h2_stream), SPARE_CONNS)
+        links_init(&t.mux.h2_servers)
         t.mux.on_stream = exchange_accept
 
     cdef void prepare_proxy(self, thread* t, int labels_max, uint64_t journal_bytes) except *:
@@ -253,6 +259,7 @@ cdef class Engine:
 
     cdef void clear(self, thread* t) noexcept:
         """After the thread has ended."""
+        mailbox_read(&t.w.mail)
         slab_clear(&t.w.arenas)
         slab_clear(&t.w.transports)
         slab_clear(&t.w.blocks.blocks)
@@ -260,6 +267,7 @@ cdef class Engine:
         slab_clear(&t.mux.clients)
         series_clear(&t.proxy.label_sets)
         journal_close(&t.proxy.finished)
+        slab_clear(&t.mux.h2_streams)
         free(t.mux.fields)
         free(t.w.scratch)
         mailbox_close(&t.w.mail)
@@ -354,6 +362,20 @@ cdef class Engine:
             for i in range(self.worker_count):
                 if self.threads[i].started:
                     pthread_join(self.threads[i].id, NULL)
+        for i in range(self.worker_count):
+            self.end(&self.threads[i])
+        handoff_forget(&self.calls)
+
+    cdef void end(self, thread* t) noexcept:
+        """After the threads have ended: closes what they left open."""
+        cdef int i
+        for i in range(LISTENERS_MAX):
+            listener_stop(&t.listeners[i])
+        h1_server_end_all(&t.w)
+        self.live.close_pools(t.w.id)
+        mailbox_read(&t.w.mail)
+        worker_run_errands(&t.w)
+        worker_bury(&t.w)
 
     def wait(self, int timeout_ms):
         """The calls that have come; waits for the first, a signal, or the timeout (-1: none)."""
@@ -372,6 +394,7 @@ cdef class Engine:
                 return calls
             call = Call()
             (<Call>call).c = c
+            (<Call>call).engine = self
             calls.append(call)
 
     def snapshot(self):

@@ -32,3 +32,4 @@ cdef class Live:
 
     cdef limiter* limiter_of(self, str name, long running_max, long waiting_max) except NULL
     cdef endpoint* endpoint_of(self, str host, int port, int idle_max) except NULL
+    cdef void close_pools(self, int worker) noexcept

@@ -17,6 +17,7 @@ from ext.admission.limiter cimport (
 )
 from ext.loop.mailbox cimport letter, mailbox_post
 from ext.upstream.endpoint cimport endpoint, endpoint_drop, endpoint_new
+from ext.upstream.pool cimport pool_close_idle
 
 
 cdef void on_knock(letter* l, void* reader) noexcept nogil:
@@ -85,6 +86,11 @@ cdef class Live:
             raise ValueError(f"{host} is no IP address")
         self.endpoints[key] = <uintptr_t>e
         return e
+
+    cdef void close_pools(self, int worker) noexcept:
+        """After the threads have ended: idle connections of that worker are closed."""
+        for address in self.endpoints.values():
+            pool_close_idle(&(<endpoint*><uintptr_t>address).pools[worker])
 
     def pending(self, str name):
         """Requests of that target that run or wait (DP-136); None without a limiter."""

@@ -1,9 +1,49 @@
-"""Fixtures and hooks that every test may use."""
+"""Fixtures of all tests that talk to an engine; each ends what it started, also after a failure."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.origin import Origin
+
+if TYPE_CHECKING:
+    from tests.proxyfixture import Proxy
 
 pytest_plugins = ("tests.specplugin",)
 
 collect_ignore = [] if os.environ.get("PENSTOCK_CLUSTER_TEST") else ["cluster"]
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """An upstream that answers by script."""
+    with Origin() as made:
+        yield made
+
+
+@pytest.fixture
+def app() -> Iterator[Origin]:
+    """An upstream whose connections the test takes itself."""
+    with Origin(by_hand=True) as made:
+        yield made
+
+
+@pytest.fixture
+def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
+    """Makes proxies in front of the test's origin or app; all are stopped and checked at the end."""
+    from tests.proxyfixture import Proxy
+
+    made: list[Proxy] = []
+    upstream = request.getfixturevalue("app" if "app" in request.fixturenames else "origin")
+
+    def make(**settings: Any) -> Proxy:
+        made.append(Proxy(upstream.port, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

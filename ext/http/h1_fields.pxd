@@ -3,12 +3,13 @@
 
 One pass over the bytes, no copy: spans point into the buffer. A line that is
 exactly `name ":" OWS value OWS CRLF` is FIELD_CLEAN and may be forwarded as it
-is. What is refused: folded lines, bare LF and bare CR, a name that is no token,
+is; what frames or routes only with exactly one space. What is refused: folded lines, bare LF and bare CR, a name that is no token,
 space before the colon, control characters in a value.
 
 With `observe` a line that has one reading left after mending is mended instead:
-a fold becomes spaces, in the buffer, which is why it must be writable; the
-cause stands in head.mended. A line may only be mended when the section is whole
+a fold becomes spaces, in the buffer, which is why it must be writable; space
+before the colon goes; a line of a response with space inside its name is dropped.
+The cause stands in head.mended. A line may only be mended when the section is whole
 in the buffer, since it would be read twice otherwise and its cause be lost.
 """
 

@@ -20,11 +20,11 @@ from ext.base.faults cimport (
     REQUEST_HEAD_TOO_LARGE,
     RESPONSE_HEAD_TOO_LARGE,
 )
-from ext.base.result cimport AGAIN, OK
+from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.span cimport span_of
 from ext.http.head cimport FIELD_CLEAN, MEND_FOLD, MEND_LINE_END, MEND_NAME_SPACE, field, head
-from ext.http.names cimport name_lookup
-from ext.http.scan cimport scan_token, scan_value
+from ext.http.names cimport NAME_IS_ONCE, name_flags, name_lookup
+from ext.http.scan cimport SCAN_TOKEN, scan_is, scan_token, scan_value
 
 
 cdef inline bint is_blank(char c) noexcept nogil:
@@ -84,23 +84,30 @@ cdef int value_end(char** cursor, char* end, bint observe, bint of_request, head
         memset(stop, c' ', <size_t>(p - stop))
 
 
-cdef int name_end(char** cursor, char* end, bint observe, bint of_request, head* h, bint* clean) noexcept nogil:
-    """Steps over space between a name and its colon when observing."""
+cdef int name_end(char** cursor, char* end, bint observe, bint of_request, head* h) noexcept nogil:
+    """Steps over space between a name and its colon when observing.
+
+    Returns  OK, or DONE: there is space inside the name, as some apps send it.
+             Such a line means nothing to anybody; it is to be dropped.
+    """
     cdef char* p = cursor[0]
+    cdef char* blank
     if p >= end:
         return AGAIN
     if not observe or not is_blank(p[0]):
         return refuse_field(of_request)
     while p < end and is_blank(p[0]):
         p += 1
+    blank = p
+    while p < end and not of_request and (is_blank(p[0]) or scan_is(p[0], SCAN_TOKEN)):
+        p += 1
     if p >= end:
         return AGAIN
     if p[0] != c':':
         return refuse_field(of_request)
     h.mended |= 1 << MEND_NAME_SPACE
-    clean[0] = False
     cursor[0] = p
-    return OK
+    return OK if p == blank else DONE
 
 
 cdef inline bint ends_plainly(const char* at, const char* end) noexcept nogil:
@@ -108,19 +115,26 @@ cdef inline bint ends_plainly(const char* at, const char* end) noexcept nogil:
     return end - at > 2 and at[0] == c'\r' and at[1] == c'\n' and at[2] != c' ' and at[2] != c'\t'
 
 
+cdef inline bint is_spaced_once(const field* f) noexcept nogil:
+    """The line is `name ":" SP value CRLF`."""
+    return f.raw_len == f.name.len + f.value.len + 4 and (f.value.at - 1)[0] == c' '
+
+
 cdef int field_parse(char** cursor, char* end, bint observe, bint of_request, field* f, head* h) noexcept nogil:
-    """One line; the cursor is behind it afterwards."""
+    """One line; the cursor is behind it afterwards. OK, or DONE for a line that is to be dropped."""
     cdef char* name = cursor[0]
     cdef char* p = <char*>scan_token(name, end)
     cdef char* value
     cdef char* stop
     cdef bint clean = True
+    cdef int named = OK
     cdef int result
     f.name = span_of(name, <size_t>(p - name))
     if p >= end or p[0] != c':':
-        result = name_end(&p, end, observe, of_request, h, &clean)
-        if result != OK:
-            return result
+        named = name_end(&p, end, observe, of_request, h)
+        if named == AGAIN or named < 0:
+            return named
+        clean = False
     if f.name.len == 0:
         return refuse_field(of_request)
     value = p + 1
@@ -141,7 +155,11 @@ cdef int field_parse(char** cursor, char* end, bint observe, bint of_request, fi
     f.raw_len = <uint32_t>(cursor[0] - name) if clean else 0
     f.flags = FIELD_CLEAN if clean else 0
     f.id = name_lookup(f.name.at, f.name.len)
-    return OK
+    if name_flags(f.id) & NAME_IS_ONCE and not is_spaced_once(f):
+        # Not every parser trims a tab: what frames or routes is written anew, with one space.
+        f.raw_len = 0
+        f.flags = 0
+    return named
 
 
 cdef int h1_fields_parse(
@@ -171,6 +189,8 @@ cdef int h1_fields_parse(
         if f - table >= lim.fields_max:
             return refusal(of_request, REQUEST_HEAD_TOO_LARGE, RESPONSE_HEAD_TOO_LARGE)
         result = field_parse(&p, end, lim.observe, of_request, f, h)
+        if result == DONE:
+            continue
         if result != OK:
             return result
         bit = <uint64_t>1 << f.id

@@ -21,6 +21,8 @@ byte twice, and the parser is called again once that says yes.
 A typical head costs 100 to 400 ns: loadtests/micro/bench_h1_parse.py.
 """
 
+from libc.stdint cimport uint8_t
+
 from ext.http.h1_fields cimport h1_limits
 from ext.http.head cimport field, head
 
@@ -34,3 +36,4 @@ cdef int h1_parse_response(
     char* at, size_t n, const h1_limits* lim, bint to_head_request, field* table, head* h, size_t* used
 ) noexcept nogil
 cdef bint h1_head_ended(const char* at, size_t n, size_t* seen) noexcept nogil
+cdef uint8_t method_of(const char* at, size_t n) noexcept nogil

@@ -102,11 +102,11 @@ cdef inline char* put_span(char* to, span s) noexcept nogil:
 cdef inline size_t fields_size(const head* h, const field* extra, int extra_count) noexcept nogil:
     """Bytes of the field section at most, its empty line included."""
     cdef size_t size = 2
+    cdef const field* f = h.fields
+    cdef const field* end = f + h.field_count
     cdef int i
     for i in range(extra_count):
         size += extra[i].name.len + extra[i].value.len + 4
-    cdef const field* f = h.fields
-    cdef const field* end = f + h.field_count
     while f < end:
         size += f.raw_len if f.flags & FIELD_CLEAN else f.name.len + f.value.len + 4
         f += 1

@@ -75,7 +75,7 @@ cdef enum mend_cause:
     MEND_LINE_END        # bare LF
     MEND_FOLD            # folded line
     MEND_BOTH_LENGTHS    # Content-Length beside chunked
-    MEND_NAME_SPACE      # space between name and colon
+    MEND_NAME_SPACE      # space between name and colon, or, in a response, inside a name
     MEND_STATUS_SPACE    # no space behind the status code
     MEND_CHUNK_SPACE     # space around a chunk size
     MEND_CAUSES

@@ -53,6 +53,7 @@ from ext.mux.h1_wire cimport (
     wire_init,
     wire_leave,
     wire_put,
+    wire_spend,
     wire_view,
 )
 from ext.mux.stream cimport stream, stream_ops
@@ -146,21 +147,21 @@ cdef void on_edge(transport* t) noexcept nogil:
         if c.state == CLIENT_CONNECT:
             c.state = CLIENT_BUSY if c.s.owner is not NULL else CLIENT_IDLE
     if t.writable and (c.wire.out.len or c.wire.shut_after):
-        flush_now(c, True)
+        flush_now(c)
         if c.state == CLIENT_CLOSED:
             return
     h1_client_run(c)
 
 
 cdef void on_unsent(errand* e) noexcept nogil:
-    flush_now(<h1_client*>e.owner, False)
+    flush_now(<h1_client*>e.owner)
 
 
 cdef void on_resume(errand* e) noexcept nogil:
     h1_client_run(<h1_client*>e.owner)
 
 
-cdef void flush_now(h1_client* c, bint by_edge) noexcept nogil:
+cdef void flush_now(h1_client* c) noexcept nogil:
     """Writes what waits; a write that fails leaves the reading on, as the answer may be there."""
     cdef int result = OK
     if not c.write_failed:
@@ -169,7 +170,7 @@ cdef void flush_now(h1_client* c, bint by_edge) noexcept nogil:
         write_lost(c)
         return
     c.s.queued = c.wire.out.len
-    if result == OK and by_edge and c.s.owner is not NULL:
+    if result == OK and c.s.owner is not NULL:
         c.s.events.on_room(c.s.owner)
 
 
@@ -293,7 +294,10 @@ cdef int show_head(h1_client* c, head* h, char* rest, size_t n) noexcept nogil:
             if last and n:
                 c.keep_alive = False
     c.s.events.on_head(c.s.owner, h, last)
-    if c.state == CLIENT_CLOSED or c.state == CLIENT_IDLE:
+    if c.state == CLIENT_CLOSED:
+        return AGAIN
+    if c.state == CLIENT_IDLE:
+        wire_leave(&c.wire, NULL, 0)
         return AGAIN
     if c.state == CLIENT_BUSY and not interim and not last and c.wanted and n:
         return feed(c, rest, n)
@@ -357,8 +361,10 @@ cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
         if result == DONE:
             if n:
                 c.keep_alive = False   # bytes that nobody asked for: what they mean is anybody's guess
-            wire_leave(&c.wire, NULL, 0)
+            wire_spend(&c.wire)
             end_answer(c, data)
+            if c.state != CLIENT_CLOSED:
+                wire_leave(&c.wire, NULL, 0)
             return AGAIN
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)

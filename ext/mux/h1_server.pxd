@@ -56,3 +56,4 @@ cdef struct h1_server:
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil
 cdef void h1_server_run(h1_server* c) noexcept nogil
 cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil
+cdef void h1_server_end_all(worker* w) noexcept nogil

@@ -19,8 +19,9 @@ from ext.base.faults cimport (
     HEAD_TIMED_OUT,
     NO_MEMORY,
     REQUEST_HEAD_TOO_LARGE,
+    STOPPING,
 )
-from ext.base.links cimport links_append, links_init, links_remove
+from ext.base.links cimport links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
@@ -51,6 +52,7 @@ from ext.mux.h1_wire cimport (
     wire_init,
     wire_leave,
     wire_put,
+    wire_spend,
     wire_view,
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
@@ -123,6 +125,18 @@ cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil:
     worker_inter(c.home, &c.grave)
 
 
+cdef void h1_server_end_all(worker* w) noexcept nogil:
+    """Before the worker stops: who waits for an answer is told so where that can still be said, or cut off."""
+    cdef h1_server* c
+    while not links_empty(&w.conns):
+        c = <h1_server*>(<char*>w.conns.next - sizeof(corpse) - sizeof(stream))
+        if c.s.owner is not NULL:
+            c.s.events.on_fault(c.s.owner, STOPPING)
+        if c.s.owner is not NULL:
+            c.s.events.on_fault(c.s.owner, STOPPING)    # its answer waits for a slow reader: once more cuts it
+        h1_server_close(c, False)
+
+
 cdef void linger(h1_server* c) noexcept nogil:
     """Sends what waits and the FIN, then reads on for a while before it closes."""
     c.state = SERVER_LINGER
@@ -147,22 +161,22 @@ cdef void owner_fault(h1_server* c, int fault) noexcept nogil:
 cdef void on_edge(transport* t) noexcept nogil:
     cdef h1_server* c = <h1_server*>t.owner
     if t.writable and c.wire.out.len:
-        flush_now(c, True)
+        flush_now(c)
         if c.state == SERVER_CLOSED:
             return
     h1_server_run(c)
 
 
 cdef void on_unsent(errand* e) noexcept nogil:
-    flush_now(<h1_server*>e.owner, False)
+    flush_now(<h1_server*>e.owner)
 
 
 cdef void on_resume(errand* e) noexcept nogil:
     h1_server_run(<h1_server*>e.owner)
 
 
-cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
-    """Writes what waits; after an edge that emptied the queue its owner has room again."""
+cdef void flush_now(h1_server* c) noexcept nogil:
+    """Writes what waits; when that emptied the queue its owner has room again."""
     cdef int result = wire_flush(&c.wire)
     c.s.queued = c.wire.out.len
     if result < 0:
@@ -170,7 +184,7 @@ cdef void flush_now(h1_server* c, bint by_edge) noexcept nogil:
             owner_fault(c, -result)
         else:
             h1_server_close(c, False)
-    elif result == OK and by_edge and c.s.owner is not NULL:
+    elif result == OK and c.s.owner is not NULL:
         c.s.events.on_room(c.s.owner)
 
 
@@ -381,10 +395,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
             owner_fault(c, -result)
             return AGAIN
         if result == DONE:
-            if wire_leave(&c.wire, at, n) < 0:
-                owner_fault(c, NO_MEMORY)
-            else:
-                end_body(c, data)
+            end_body(c, data, at, n)
             return OK
         if data.len:
             c.s.events.on_body(c.s.owner, data.at, data.len, False)
@@ -397,8 +408,19 @@ cdef int read_body(h1_server* c) noexcept nogil:
     return OK
 
 
-cdef void end_body(h1_server* c, span data) noexcept nogil:
-    """The last piece, and the trailers when there are any."""
+cdef void end_body(h1_server* c, span data, const char* rest, size_t n) noexcept nogil:
+    """The last piece, and the trailers when there are any; `rest` belongs to the next request."""
+    if n == 0:
+        wire_spend(&c.wire)
+    elif wire_leave(&c.wire, rest, n) < 0:
+        owner_fault(c, NO_MEMORY)
+        return
+    show_end(c, data)
+    if c.state != SERVER_CLOSED and c.wire.kept_len == 0:
+        wire_leave(&c.wire, NULL, 0)
+
+
+cdef void show_end(h1_server* c, span data) noexcept nogil:
     cdef mux_context* m = mux_of(c.home)
     cdef head h
     cdef int result = h1_body_trailers(&c.body, m.fields, &h)
@@ -549,7 +571,7 @@ cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
     else:
         c.until_close = True
         c.keep_alive = False
-    if c.home.draining or (c.expects and not c.request_done):
+    if not h.keep_alive or c.home.draining or (c.expects and not c.request_done):
         c.keep_alive = False
     if not c.keep_alive:
         extra_field(extra, &count, b"Connection", 10, b"close", 5)

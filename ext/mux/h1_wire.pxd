@@ -36,6 +36,7 @@ cdef void wire_clear(h1_wire* w) noexcept nogil
 cdef ssize_t wire_fill(h1_wire* w, char** at, size_t* n) noexcept nogil
 cdef bint wire_view(h1_wire* w, char** at, size_t* n) noexcept nogil
 cdef int wire_leave(h1_wire* w, const char* rest, size_t n) noexcept nogil
+cdef void wire_spend(h1_wire* w) noexcept nogil
 cdef int wire_put(h1_wire* w, const char* at, size_t n) noexcept nogil
 cdef int wire_body(h1_wire* w, const char* at, size_t n, bint last) noexcept nogil
 cdef int wire_flush(h1_wire* w) noexcept nogil

@@ -129,6 +129,12 @@ cdef int wire_leave(h1_wire* w, const char* rest, size_t n) noexcept nogil:
     return OK
 
 
+cdef void wire_spend(h1_wire* w) noexcept nogil:
+    """Nothing that was shown is needed again, but it stays where it is up to the next wire_leave."""
+    w.kept_at = 0
+    w.kept_len = 0
+
+
 cdef int offer(h1_wire* w, iovec* parts, int count) noexcept nogil:
     """Writes what waits and then the parts; keeps a copy of what the kernel did not take."""
     cdef iovec all[PARTS_MAX]

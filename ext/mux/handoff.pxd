@@ -52,6 +52,7 @@ cdef struct handoff_queue:
     int bell                 # eventfd, owned: rings when a call has come
 
 cdef int handoff_open_queue(handoff_queue* q) noexcept nogil
+cdef void handoff_forget(handoff_queue* q) noexcept nogil
 cdef void handoff_close_queue(handoff_queue* q) noexcept nogil
 cdef stream* handoff_open(handoff_queue* q, worker* w, int listener) noexcept nogil
 cdef handoff_call* handoff_take(handoff_queue* q) noexcept nogil

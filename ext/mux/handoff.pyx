@@ -42,12 +42,17 @@ cdef int handoff_open_queue(handoff_queue* q) noexcept nogil:
     return OK if q.bell >= 0 else -NO_DESCRIPTORS
 
 
-cdef void handoff_close_queue(handoff_queue* q) noexcept nogil:
-    """After the workers have ended; calls that nobody took are dropped."""
+cdef void handoff_forget(handoff_queue* q) noexcept nogil:
+    """Drops the calls that nobody took."""
     cdef handoff_call* c = handoff_take(q)
     while c is not NULL:
         call_drop(c)
         c = handoff_take(q)
+
+
+cdef void handoff_close_queue(handoff_queue* q) noexcept nogil:
+    """After the workers have ended."""
+    handoff_forget(q)
     close(q.bell)
     pthread_mutex_destroy(&q.lock)
 

@@ -49,6 +49,7 @@ cdef void add_text(head* h, const char* name, const char* value) noexcept nogil:
 
 
 cdef void begin(exchange* x, head* h, field* fields, int status) noexcept nogil:
+    """A head of ours; its connection may go on unless whoever calls says otherwise."""
     memset(h, 0, sizeof(head))
     h.version = HTTP_1_1
     h.status = status
@@ -108,6 +109,7 @@ cdef void reply_fault(exchange* x, int fault) noexcept nogil:
     cdef const fault_row* row = &fault_table[fault]
     cdef size_t n = body_of(x, fault, text)
     begin(x, &h, fields, row.status)
+    h.keep_alive = not row.close
     add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
     if text[n - 1] == b'\n':
         add_text(&h, b"X-Content-Type-Options", b"nosniff")

@@ -159,6 +159,7 @@ cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     if h.framing == BODY_CHUNKED or h.framing == BODY_UNTIL_CLOSE or h.status < 200 or h.status == 204:
         dropped = <uint64_t>1 << NAME_CONTENT_LENGTH
     copy_fields(h, out, dropped)
+    out.keep_alive = True   # what the app says about its own connection ends here
     if h.status >= 200 and not head_has(out, NAME_DATE):
         put(out, b"Date", 4, NAME_DATE, span_of(proxy_date(x.home), DATE_BYTES))
     return OK

@@ -21,6 +21,7 @@ from ext.base.span cimport span, span_of
 from ext.http.h1_body cimport (
     h1_body,
     h1_body_clear,
+    h1_body_ends_here,
     h1_body_feed,
     h1_body_finished_by_close,
     h1_body_init,
@@ -153,8 +154,8 @@ cdef class Message:
         slab_clear(&home)
         return result
 
-    def written(self, tuple drop=(), int version=11):
-        """The head written again, without the fields of the names in `drop` (lower case)."""
+    def written(self, tuple drop=(), int version=11, tuple extra=()):
+        """The head written again, without the fields of the names in `drop` (lower case), with `extra` ones."""
         cdef int i
         cdef int kept = 0
         for i in range(self.h.field_count):
@@ -162,10 +163,25 @@ cdef class Message:
                 self.table[kept] = self.table[i]
                 kept += 1
         self.h.field_count = kept
-        return written(&self.h, self.of_request, version)
+        return written(&self.h, self.of_request, version, list(extra))
 
 
-cdef bytes written(const head* h, bint of_request, int version):
+cdef field* table_of(list fields) except NULL:
+    """A table of plain values, which must outlive it; to be freed."""
+    cdef field* table = <field*>malloc(sizeof(field) * len(fields) + 1)
+    cdef int i
+    if table is NULL:
+        raise MemoryError()
+    memset(table, 0, sizeof(field) * len(fields))
+    for i, (name, value) in enumerate(fields):
+        table[i].name = span_of(<const char*>(<bytes>name), len(name))
+        table[i].value = span_of(<const char*>(<bytes>value), len(value))
+    return table
+
+
+cdef bytes written(const head* h, bint of_request, int version, list extra_fields):
+    cdef field* extra = table_of(extra_fields)
+    cdef int extra_count = len(extra_fields)
     cdef int64_t used_bytes = 0
     cdef block_pool pool
     cdef chain out
@@ -176,17 +192,18 @@ cdef bytes written(const head* h, bint of_request, int version):
     if version == 0:
         result = h1_write_trailers(&out, h)
     elif of_request:
-        result = h1_write_request(&out, h, NULL, 0)
+        result = h1_write_request(&out, h, extra, extra_count)
     else:
-        result = h1_write_response(&out, h, version, NULL, 0)
+        result = h1_write_response(&out, h, version, extra, extra_count)
     pieces = []
     b = out.head
     while b is not NULL:
         pieces.append(block_at(b)[: b.end - b.start])
         b = b.next
-    total = out.len
+    total = <Py_ssize_t>out.len
     chain_clear(&out)
     slab_clear(&pool.blocks)
+    free(extra)
     made = b"".join(pieces)
     if result != OK or total != len(made) or used_bytes != 0:
         raise AssertionError(f"writer gave {outcome(result)}, {total} bytes counted, {used_bytes} left")
@@ -196,21 +213,16 @@ cdef bytes written(const head* h, bint of_request, int version):
 def write_made(bytes method, bytes target, int status, bytes reason, list fields, int version=11):
     """A head made of plain values, written: a request when there is a method, trailers for version 0."""
     cdef head h
-    cdef int i
-    cdef field* table = <field*>malloc(sizeof(field) * len(fields) + 1)
+    cdef field* table = table_of(fields)
     memset(&h, 0, sizeof(head))
-    memset(table, 0, sizeof(field) * len(fields))
     h.method_text = span_of(method, len(method))
     h.target = span_of(target, len(target))
     h.status = status
     h.reason = span_of(reason, len(reason))
     h.fields = table
     h.field_count = len(fields)
-    for i, (name, value) in enumerate(fields):
-        table[i].name = span_of(<const char*>(<bytes>name), len(name))
-        table[i].value = span_of(<const char*>(<bytes>value), len(value))
     try:
-        return written(&h, bool(method), version)
+        return written(&h, bool(method), version, [])
     finally:
         free(table)
 
@@ -275,6 +287,18 @@ cdef class Body:
                 body.append(text(piece))
         free(copy)
         return outcome(result), b"".join(body), at
+
+    def ends_here(self, bytes rest):
+        """Whether the piece just given was the last, `rest` being what follows it."""
+        return bool(h1_body_ends_here(&self.b, rest, len(rest)))
+
+    def piece(self, bytes data):
+        """(body bytes, bytes used) of one call; `data` must be kept by the caller."""
+        cdef size_t used = 0
+        cdef span got
+        if h1_body_feed(&self.b, data, len(data), &used, &got) != OK:
+            raise ValueError("no piece of body")
+        return text(got), used
 
     def trailers(self):
         """The trailer fields that may be forwarded."""

@@ -13,6 +13,7 @@ import statistics
 import time
 
 import httptools
+
 from ext.testing.http import parse_ns, write_ns
 
 ROUNDS = 9

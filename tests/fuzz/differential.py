@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ext.testing.http import lookup
-
 from tests.fuzz.messages import (
     BODIES,
     CHUNKED,
@@ -180,6 +179,8 @@ PEER_REFUSALS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("llhttp", "Invalid char(acter)?s? in url", has_eight_bit_target),
     # RFC 9110 9.1: any token is a method; llhttp has a list.
     ("llhttp", "Invalid method|Expected space after method", lambda d: first_line(d).split(b" ")[0] not in METHODS),
+    # RFC 9110 5.5: a tab behind a value is no part of it; we write the field anew.
+    ("llhttp", "invalid `Transfer-Encoding`", lambda data: b"chunked\t" in data or b"chunked \t" in data),
     # RFC 9112 7.1.1: extensions are dropped unread; which bytes end their line is not in doubt.
     ("llhttp", "in chunk extensions", lambda data: b";" in data.partition(b"\r\n\r\n")[2]),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import h11
 import httptools
+
 from ext.testing.http import Body, Message
 
 

@@ -1,8 +1,8 @@
 """corpus: what the fuzzer kept breaks no promise."""
 
 import pytest
-from ext.testing.fuzz_http import run
 
+from ext.testing.fuzz_http import run
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS
 

@@ -2,9 +2,10 @@
 
 import itertools
 
-from ext.testing.http import Body, Message, chunk_head, head_ended
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ext.testing.http import Body, Message, chunk_head, head_ended
 
 TOKEN = st.text("abcXYZ019-_.!~", min_size=1, max_size=20).map(str.encode)
 VALUE = st.binary(max_size=60).map(lambda raw: bytes(c for c in raw if c >= 0x20 and c != 0x7F).strip(b" \t"))

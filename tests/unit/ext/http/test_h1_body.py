@@ -1,6 +1,7 @@
 """h1_body: framing taken off, chunk by chunk; trailers."""
 
 import pytest
+
 from ext.testing.http import Body
 
 
@@ -166,3 +167,22 @@ def test_what_has_one_reading_left_is_mended_when_observing(data, cause):
 )
 def test_observing_forgives_nothing_that_may_be_read_twice(data):
     assert chunked(data, observe=True)[1] == "bad_request_chunk"
+
+
+@pytest.mark.parametrize(
+    ("framing", "length", "data", "used", "ends"),
+    [
+        ("length", 5, b"hello", 5, True),
+        ("length", 6, b"hello", 5, False),
+        ("chunked", -1, b"5\r\nhello\r\n0\r\n\r\nnext", 8, True),
+        ("chunked", -1, b"5\r\nhello\r\n0\r\nX: 1\r\n\r\n", 8, False),
+        ("chunked", -1, b"5\r\nhello\r\n0\r\n\r", 8, False),
+        ("chunked", -1, b"6\r\nhello", 8, False),
+        ("until_close", -1, b"hello", 5, False),
+    ],
+)
+def test_the_last_piece_is_told_when_its_end_is_in_sight(framing, length, data, used, ends):
+    body = Body(framing, length, of_request=False)
+    assert body.piece(data) == (b"hello", used)
+    assert body.ends_here(data[used:]) is ends
+    assert (body.feed(data[used:])[0] == "done") is (ends or b"X: 1" in data)

@@ -1,6 +1,7 @@
 """h1_fields: field lines, what is refused and what `observe` mends."""
 
 import pytest
+
 from ext.testing.http import Message
 
 
@@ -142,3 +143,18 @@ def test_a_kept_response_lives_on_without_its_bytes():
     message = response(b"X: 1\r\n" * 90)
     before = message.view()
     assert message.kept() == before
+
+
+def test_a_line_with_space_inside_its_name_is_dropped_from_a_response_when_observing():
+    lines = b"A: 1\r\nX Y: 2\r\nContent Length: 9\r\nX \tY  Z : 3\r\nB: 4\r\n"
+    assert response(lines).result == "bad_response_field"
+    view = response(lines, observe=True).view()
+    assert view["fields"] == [(b"A", b"1"), (b"B", b"4")]
+    assert view["mended"] == ["name_space"]
+    assert view["framing"] == "until_close"
+    assert request(lines, observe=True).result == "bad_request_field"
+
+
+@pytest.mark.parametrize("line", [b"X Y", b"X (Y): 1", b" X Y: 1", b"X \x00: 1", b"X \xc3: 1"])
+def test_what_is_no_name_at_all_is_refused_when_observing_too(line):
+    assert response(line + b"\r\n", observe=True).result == "bad_response_field"

@@ -1,6 +1,7 @@
 """h1_meaning: framing, Host, Connection, upgrade, expectation of a request."""
 
 import pytest
+
 from ext.testing.http import Message
 
 

@@ -1,6 +1,7 @@
 """h1_parse: request lines, their targets and versions."""
 
 import pytest
+
 from ext.testing.http import Message
 
 

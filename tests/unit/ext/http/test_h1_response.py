@@ -1,6 +1,7 @@
 """h1_parse: status lines and the framing of responses."""
 
 import pytest
+
 from ext.testing.http import Message
 
 

@@ -1,9 +1,10 @@
 """h1_write: heads and chunk sizes as bytes."""
 
 import pytest
+
 from ext.testing.http import Message, chunk_head, write_made
 
-REQUEST = b"POST /x?y HTTP/1.1\r\nHost: a\r\nx-odd:  spaced  \r\nContent-Length:5\r\nZ:\r\n\r\n"
+REQUEST = b"POST /x?y HTTP/1.1\r\nHost: a\r\nx-odd:  spaced  \r\nContent-Length: 5\r\nZ:\r\n\r\n"
 
 
 def test_a_clean_request_comes_out_as_it_came_in():
@@ -53,3 +54,17 @@ def test_trailers_are_fields_and_an_empty_line():
 @pytest.mark.parametrize("n", [0, 1, 9, 10, 15, 16, 255, 256, 8192, 65535, 65536, 2**32, 2**63 - 1, 2**64 - 1])
 def test_a_chunk_size_is_hexadecimal(n):
     assert chunk_head(n) == b"%x\r\n" % n
+
+
+def test_what_the_connection_adds_is_written_before_the_other_fields():
+    extra = ((b"Host", b"b"), (b"Connection", b"close"))
+    written = Message(REQUEST).written(drop=(b"host",), extra=extra)
+    assert written.startswith(b"POST /x?y HTTP/1.1\r\nHost: b\r\nConnection: close\r\nx-odd:  spaced  \r\n")
+    response = Message(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", of_request=False)
+    assert response.written(extra=((b"Date", b"x"),)) == b"HTTP/1.1 200 OK\r\nDate: x\r\nA: b\r\n\r\n"
+
+
+@pytest.mark.parametrize("around", [b"5", b" 5\t", b"  5", b"\t5", b" 5 "])
+def test_what_frames_or_routes_is_written_with_one_space(around):
+    message = Message(b"POST / HTTP/1.1\r\nHost:\ta\r\nContent-Length:" + around + b"\r\nX:\t1\t\r\n\r\n")
+    assert message.written() == b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX:\t1\t\r\n\r\n"

@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+
 from ext.testing.http import lookup
 
 HTTP = Path(__file__).resolve().parents[4] / "ext" / "http"
