@@ -270,3 +270,10 @@ def test_a_drain_ends_an_idle_connection(origin: App):
         line.until_end()
         line.close()
         front.until(lambda: front.conns() == 0)
+
+
+def test_a_first_line_of_neither_protocol_is_not_answered(origin: App):
+    with gate(origin.port) as front, socket.create_connection(("127.0.0.1", front.port)) as sock:
+        sock.settimeout(20)
+        sock.sendall(b"INVALID CONNECTION PREFACE\r\n\r\n")
+        assert sock.recv(100) == b""
