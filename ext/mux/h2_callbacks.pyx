@@ -10,7 +10,7 @@ Never      enters nghttp2 again but to submit, to consume, or to look something 
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from ext.base.arena cimport arena_new
-from ext.base.faults cimport CALLER_H2_ERROR, NO_MEMORY, REQUEST_HEAD_TOO_LARGE, UPSTREAM_H2_ERROR
+from ext.base.faults cimport CALLER_H2_ERROR, NO_MEMORY, UPSTREAM_H2_ERROR
 from ext.http.head cimport BODY_LENGTH
 from ext.mux.h2_guard cimport h2_guard_frame, h2_guard_opened
 from ext.mux.h2_head cimport h2_intake_begin, h2_intake_field
@@ -85,7 +85,7 @@ from ext.mux.nghttp2 cimport (
     nghttp2_submit_ping,
     nghttp2_submit_settings,
 )
-from ext.stats.shard cimport BOUND_H2_STREAMS, BOUND_HEAD_BYTES, BOUND_TRAILER_BYTES, shard_bound
+from ext.stats.shard cimport BOUND_H2_STREAMS, shard_bound
 from ext.transport.worker cimport limits
 
 cdef enum:
@@ -208,8 +208,6 @@ cdef int on_frame(nghttp2_session* ng, const nghttp2_frame* frame, void* user) n
         s.in_block = False
         st = stream_by_id(ng, frame.hd.stream_id)
         if st is not NULL:
-            if st.intake.fault == REQUEST_HEAD_TOO_LARGE:
-                shard_bound(s.home.stats, BOUND_TRAILER_BYTES if st.head_seen else BOUND_HEAD_BYTES)
             if st.head_seen:
                 h2_stream_trailers(st)
             else:
