@@ -121,8 +121,8 @@ LINE_OPS.close = line_close
 
 cdef struct owner:
     links link           # inline: first; in ALL
-    stream* s
-    arena* mem
+    stream* s            # borrows: the mux's
+    arena* mem           # owns: of a request; NULL on the client's side
     bint server
     bint answered
     bint ended
