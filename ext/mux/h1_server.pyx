@@ -57,7 +57,7 @@ from ext.mux.h1_wire cimport (
     wire_spend,
     wire_view,
 )
-from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream, stream_ops
 from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
 from ext.transport.tls cimport tls_is_opening
@@ -288,6 +288,9 @@ cdef int read_head(h1_server* c) noexcept nogil:
         result = -REQUEST_HEAD_TOO_LARGE
     if result == AGAIN:
         return head_incomplete(c, at, n)
+    if result < 0 and not c.served and sniff_is_foreign(at, n):
+        linger(c)
+        return OK
     open_exchange(c, at, n, result, &h, used)
     return OK
 
