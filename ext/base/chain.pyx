@@ -25,6 +25,11 @@ cdef bint chain_is_tight(const block_pool* pool) noexcept nogil:
     return i64_load_relaxed(pool.used) > pool.used_max - pool.used_max // 4
 
 
+cdef bint chain_is_spent(const block_pool* pool) noexcept nogil:
+    """A sixteenth is left, for heads: bodies have to wait."""
+    return i64_load_relaxed(pool.used) + 2 * BLOCK_BYTES > pool.used_max - pool.used_max // 16
+
+
 cdef void chain_init(chain* c, block_pool* pool) noexcept nogil:
     c.pool = pool
     c.head = NULL

@@ -18,6 +18,7 @@ cdef struct listener:
     watch w                  # inline: fd owned
     worker* home             # borrows
     int id                   # of the plan: which port this is
+    int label                # listener_kind of the statistics, as the newest connection found it
     void* tls                # shares: SSL_CTX of new connections; NULL for cleartext; swapped by the worker itself
     timer rest               # inline: runs while the listener rests
     int burst                # accepts of the next turn
