@@ -27,7 +27,7 @@ from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_ope
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
 from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
-from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h2_server cimport h2_server_end_all, h2_servers_drain
 from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
@@ -384,6 +384,7 @@ cdef class Engine:
         for i in range(LISTENERS_MAX):
             listener_stop(&t.listeners[i])
         h1_server_end_all(&t.w)
+        h2_server_end_all(&t.w)
         self.live.close_pools(t.w.id)
         mailbox_read(&t.w.mail)
         worker_run_errands(&t.w)

@@ -14,7 +14,7 @@ from ext.base.arena cimport arena, arena_take
 from ext.base.chain cimport chain_append, chain_clear
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport BAD_UPGRADE, CALLER_H2_ERROR, CALLER_RESET, NO_MEMORY
-from ext.base.links cimport links, links_append, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_remove
 from ext.base.result cimport OK
 from ext.http.head cimport METHOD_HEAD, head
 from ext.loop.timers cimport timer_drop
@@ -24,6 +24,7 @@ from ext.mux.h2_output cimport h2_output_body, h2_output_wake
 from ext.mux.h2_session cimport (
     h2_session,
     h2_session_drain,
+    h2_session_end,
     h2_session_feed,
     h2_session_open,
     h2_side,
@@ -100,6 +101,13 @@ cdef void h2_servers_drain(worker* w) noexcept nogil:
     while l is not &mux_of(w).h2_servers:
         h2_session_drain(<h2_session*>(<char*>l - sizeof(corpse)))
         l = l.next
+
+
+cdef void h2_server_end_all(worker* w) noexcept nogil:
+    """Before the worker stops: every connection is cut off."""
+    cdef links* all = &mux_of(w).h2_servers
+    while not links_empty(all):
+        h2_session_end(<h2_session*>(<char*>all.next - sizeof(corpse)), CALLER_RESET)
 
 
 cdef ssize_t settings_decode(const char* text, size_t n, uint8_t* out) noexcept nogil:

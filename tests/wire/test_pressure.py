@@ -64,7 +64,7 @@ def test_idle_connection_holds_no_buffers(proxy, origin):
     assert p.snapshot()["buffers"] == 0
 
 
-@pytest.mark.parametrize(("count", "budget"), [(60, 1 * MIB), (200, 4 * MIB)])
+@pytest.mark.parametrize(("count", "budget"), [(40, 1 * MIB), (300, 8 * MIB)])
 def test_many_slow_readers_stay_within_the_budget(proxy, origin, count, budget):
     """Up to one block of 8 KiB for each of them, all go on; nobody is cut off."""
     origin.runs("/endless", endless)
