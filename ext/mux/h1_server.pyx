@@ -22,7 +22,7 @@ from ext.base.faults cimport (
     REQUEST_TRAILER_TOO_LARGE,
     STOPPING,
 )
-from ext.base.links cimport links_append, links_empty, links_init, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
@@ -62,7 +62,15 @@ from ext.mux.h1_wire cimport (
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_BYTES, BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TRAILER_BYTES, shard_bound
+from ext.stats.shard cimport (
+    BOUND_HEAD_BYTES,
+    BOUND_HEAD_TIME,
+    BOUND_IDLE_TIME,
+    BOUND_TLS_TIME,
+    BOUND_TRAILER_BYTES,
+    shard_bound,
+)
+from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
@@ -143,6 +151,17 @@ cdef void h1_server_end_all(worker* w) noexcept nogil:
         h1_server_close(c, False)
 
 
+cdef void h1_server_close_idle(worker* w) noexcept nogil:
+    """A drain has ended: connections that carry nothing, and on which nothing has come, may go."""
+    cdef links* l = w.conns.next
+    cdef h1_server* c
+    while l != &w.conns:
+        c = <h1_server*>(<char*>l - sizeof(corpse) - sizeof(stream))
+        l = l.next
+        if c.state == SERVER_WAIT and c.wire.kept_len == 0 and not c.wire.t.readable:
+            h1_server_close(c, False)
+
+
 cdef void linger(h1_server* c) noexcept nogil:
     """Sends what waits and the FIN, then reads on for a while before it closes."""
     c.state = SERVER_LINGER
@@ -197,7 +216,10 @@ cdef void flush_now(h1_server* c) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+        if tls_is_opening(c.wire.t):
+            shard_bound(c.home.stats, BOUND_TLS_TIME)
+        else:
+            shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
     h1_server_close(c, False)
 
 

@@ -237,6 +237,7 @@ cdef void end_for_owner(h2_stream* st, int fault) noexcept nogil:
         let_die(st)
     elif fault:
         st.in_end = False
+        st.room_owed = False
         st.base.events.on_fault(st.base.owner, fault)
     elif st.room_owed:
         worker_soon(st.base.home, &st.turn)   # whoever waits for the end of his answer hears of it
@@ -252,6 +253,8 @@ cdef void h2_stream_refuse(h2_stream* st, uint32_t code) noexcept nogil:
 cdef void h2_stream_fail(h2_stream* st, int fault, uint32_t code) noexcept nogil:
     """RST_STREAM, and the owner hears why."""
     h2_stream_refuse(st, code)
+    st.in_end = False
+    st.room_owed = False
     if st.base.owner is not NULL:
         st.base.events.on_fault(st.base.owner, fault)
 
