@@ -19,6 +19,7 @@ from ext.base.faults cimport (
     HEAD_TIMED_OUT,
     NO_MEMORY,
     REQUEST_HEAD_TOO_LARGE,
+    REQUEST_TRAILER_TOO_LARGE,
     STOPPING,
 )
 from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
@@ -52,17 +53,26 @@ from ext.mux.h1_wire cimport (
     wire_fill,
     wire_flush,
     wire_init,
+    wire_is_full,
     wire_leave,
     wire_put,
     wire_spend,
     wire_view,
+    wire_waits,
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
+from ext.stats.shard cimport (
+    BOUND_HEAD_BYTES,
+    BOUND_HEAD_TIME,
+    BOUND_IDLE_TIME,
+    BOUND_TLS_TIME,
+    BOUND_TRAILER_BYTES,
+    shard_bound,
+)
 from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
-from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
+from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
@@ -282,7 +292,7 @@ cdef int read_head(h1_server* c) noexcept nogil:
         if not c.served and (at[0] == c'P' or c.wire.t.alpn == ALPN_H2) and not stays_h1(c, at, n):
             return OK if c.state == SERVER_WAIT and c.wire.t.readable else AGAIN
         if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.request_limits.head_max:
-            return AGAIN
+            return OK if c.wire.t.readable else AGAIN
     result = h1_parse_request(at, n, &m.request_limits, m.fields, &h, &used)
     if result == AGAIN and n >= m.request_limits.head_max:
         result = -REQUEST_HEAD_TOO_LARGE
@@ -339,12 +349,20 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
     return OK if c.wire.t.readable else AGAIN
 
 
+cdef void count_bound(h1_server* c, int result) noexcept nogil:
+    if result == -REQUEST_HEAD_TOO_LARGE:
+        shard_bound(c.home.stats, BOUND_HEAD_BYTES)
+    elif result == -REQUEST_TRAILER_TOO_LARGE:
+        shard_bound(c.home.stats, BOUND_TRAILER_BYTES)
+
+
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
     """A complete head, or the fault in it, becomes an exchange."""
     cdef arena* mem = arena_new(&c.home.arenas)
     cdef head* kept = NULL
     c.wire.scanned = 0
     timer_drop(&c.clock)
+    count_bound(c, result)
     if mem is NULL:
         h1_server_close(c, True)
         return
@@ -411,7 +429,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
     cdef span data, none
     cdef int result = OK
     if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
+        if not c.wire.t.readable or wire_waits(&c.wire):
             return AGAIN
         got = wire_fill(&c.wire, &at, &n)
         if got == IO_AGAIN:
@@ -428,6 +446,7 @@ cdef int read_body(h1_server* c) noexcept nogil:
             at += used
             n -= used
         if result < 0:
+            count_bound(c, result)
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
             return AGAIN
@@ -480,7 +499,7 @@ cdef int read_raw(h1_server* c) noexcept nogil:
     cdef size_t n
     cdef ssize_t got
     if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
+        if not c.wire.t.readable or wire_waits(&c.wire):
             return AGAIN
         got = wire_fill(&c.wire, &at, &n)
         if got == IO_AGAIN:
@@ -570,7 +589,7 @@ cdef int result_of(h1_server* c, int result) noexcept nogil:
     c.s.queued = c.wire.out.len
     if result < 0:
         return result
-    return AGAIN if c.s.queued > QUEUE_MARK else OK
+    return AGAIN if wire_is_full(&c.wire) else OK
 
 
 cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
