@@ -49,11 +49,11 @@ class Supervisor:
         self.engine = Engine(settings.workers, engine_bounds(settings))
         self.engine.start(queue_proxy_plan(self.engine.live, settings, self._version))
 
-    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> None:
+    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> list[Problem]:
         """Binds every port that the settings name.
 
-        Raises  ConfigError that names each port which cannot be bound; 9091
-                is only told, as upstream does (spec 1.3).
+        Returns  what is wrong with the port of the metrics: the pod can do without it (spec 1.3).
+        Raises   ConfigError that names each other port which cannot be bound.
         """
         listeners, metrics = self.settings.listeners, self.settings.metrics.listener
         wanted: list[tuple[int, str, int | None, TlsContext | None]] = [
@@ -65,7 +65,8 @@ class Supervisor:
         ]
         if metrics is not None:
             wanted.append((METRICS, metrics.address, metrics.port, metrics_tls))
-        problems = []
+        problems: list[Problem] = []
+        odd: list[Problem] = []
         for listener, address, port, context in wanted:
             if port is None:
                 continue
@@ -74,9 +75,10 @@ class Supervisor:
             except OSError as error:
                 why = strerror(error.errno or 0)
                 what = f"port {port} of {address} cannot be bound: {why}"
-                problems.append(Problem(where=VARIABLES[listener], what=what))
+                (odd if listener == METRICS else problems).append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
+        return odd
 
     def _bind(self, listener: int, address: str, port: int, tls: TlsContext | None) -> None:
         """A kernel without IPv6 gets all of IPv4 instead of everything."""
