@@ -95,10 +95,11 @@ class Supervisor:
         self.engine.use_tls(MAIN_TLS, tls)
 
     def close_listeners(self, but: tuple[int, ...] = ()) -> None:
-        """Accepts no more, on all ports at once (W42) but those named."""
+        """Accepts no more, on all ports at once (W42) but those named, and ends what is connected and idle."""
         for listener in [listener for listener in self._listening if listener not in but]:
             self.engine.close(listener)
             self._listening.remove(listener)
+        self.engine.close_idle()
 
     def pending(self) -> int | None:
         """Requests that wait or run (DP-136); None without a limit."""
@@ -155,7 +156,7 @@ class Supervisor:
             newest = max(newest, counters["last_request_start_ns"])
             open_now = counters["upgrades"] - counters["upgrades_ended"]
             upgraded += open_now
-            running += worker["load"][1] - open_now
+            running += worker["in_flight"] - open_now
         return newest, max(0, running), upgraded
 
     def counted(self) -> dict[str, Any]:

@@ -26,8 +26,8 @@ from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post,
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
-from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
-from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h1_server cimport h1_server, h1_server_close_idle, h1_server_end_all, h1_server_open
+from ext.mux.h2_server cimport h2_servers_drain, h2_servers_end
 from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
@@ -121,6 +121,8 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         )
     elif o.kind == ORDER_CLOSE:
         listener_stop(&t.listeners[o.listener])
+    elif o.kind == ORDER_CLOSE_IDLE:
+        h1_server_close_idle(&t.w)
     elif o.kind == ORDER_TLS:
         t.listeners[o.listener].tls = <void*>o.what
     elif o.kind == ORDER_DRAIN:
@@ -342,6 +344,10 @@ cdef class Engine:
         """Accepts no more there; open connections go on."""
         self.tell(ORDER_CLOSE, listener, NULL, NULL)
 
+    def close_idle(self):
+        """Ends the connections of callers that carry no exchange now."""
+        self.tell(ORDER_CLOSE_IDLE, 0, NULL, NULL)
+
     def use_tls(self, int listener, TlsContext tls not None):
         """New connections of that listener get this certificate."""
         self.tell(ORDER_TLS, listener, tls.context, NULL)
@@ -372,6 +378,7 @@ cdef class Engine:
         for i in range(LISTENERS_MAX):
             listener_stop(&t.listeners[i])
         h1_server_end_all(&t.w)
+        h2_servers_end(&t.w)
         self.live.close_pools(t.w.id)
         mailbox_read(&t.w.mail)
         worker_run_errands(&t.w)
@@ -395,15 +402,18 @@ cdef class Engine:
             call = Call()
             (<Call>call).c = c
             (<Call>call).engine = self
+            (<Call>call).engine = self
             calls.append(call)
 
     def snapshot(self):
-        """One dict for each worker: "counters" by name, "load" as busy_read gives it, "conns" open now."""
+        """One dict for each worker: "counters" by name, "load" as busy_read gives it, exchanges "in_flight"
+        for the app, accepted "conns" that are open."""
         cdef int i
         return [
             {
                 "counters": shard_read(&self.threads[i].counts),
                 "load": busy_read(&self.threads[i].proxy.load),
+                "in_flight": self.threads[i].proxy.in_flight,
                 "conns": self.threads[i].w.conn_count,
             }
             for i in range(self.worker_count)

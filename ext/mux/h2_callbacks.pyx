@@ -92,6 +92,7 @@ from ext.transport.worker cimport limits, worker_soon
 
 cdef enum:
     CONTINUATIONS_MAX = 8192        # h2_guard counts them by bytes; nghttp2's own bound of 8 is below head_max
+    ACKS_SLACK = 100                # of PING and SETTINGS that the peer does not read, beyond what h2_guard allows
     RESETS_UNBOUNDED = 0x7fffffff   # h2_guard counts them
     FRAME_BYTES = 16384
 
@@ -339,7 +340,7 @@ cdef int h2_session_make(h2_session* s) noexcept nogil:
     nghttp2_option_set_peer_max_concurrent_streams(o, STREAMS_BEFORE_SETTINGS)
     nghttp2_option_set_max_send_header_block_length(o, 2 * <size_t>bounds.head_max + FRAME_BYTES)
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX)
-    nghttp2_option_set_max_outbound_ack(o, bounds.h2_control_max)
+    nghttp2_option_set_max_outbound_ack(o, ACKS_SLACK + 2 * <size_t>bounds.h2_control_max)
     nghttp2_option_set_stream_reset_rate_limit(o, RESETS_UNBOUNDED, RESETS_UNBOUNDED)
     if s.is_server:
         result = nghttp2_session_server_new2(&s.ng, CALLBACKS, s, o)

@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, memset
 
+from ext.base.atomics cimport i64_store_relaxed
 from ext.base.faults cimport (
     CALLER,
     CALLER_GONE,
@@ -69,7 +70,6 @@ from ext.stats.shard cimport (
     counter_add,
     counter_set,
     shard_bound,
-    shard_mended,
 )
 
 
@@ -81,13 +81,13 @@ cdef enum:
 cdef void account_start(exchange* x) noexcept nogil:
     """A head has come."""
     counter_add(&x.home.stats.requests[x.label], 1)
-    if x.request.mended:
-        shard_mended(x.home.stats, x.request.mended)
 
 
 cdef void account_in(exchange* x) noexcept nogil:
     """It is a request for the app: from here on the autoscaler counts it (spec 1.9)."""
     counter_set(x.home.stats.last_request_start_ns, x.home.now_ns)
+    x.in_flight = True
+    i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight + 1)
     if x.bypass:
         return
     x.counted = True
@@ -271,6 +271,8 @@ cdef void account_done(exchange* x, const stream* down) noexcept nogil:
     if x.counted:
         x.counted = False
         busy_out(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
+    if x.in_flight:
+        i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight - 1)
     if x.raw:
         counter_add(x.home.stats.upgrades_ended, 1)
     if x.request is NULL:

@@ -26,7 +26,7 @@ from ext.proxy.exchange cimport (
     exchange_flow,
 )
 from ext.proxy.rewrite cimport rewrite_response, rewrite_trailers
-from ext.stats.shard cimport BOUND_INTERIM, counter_add, shard_bound, shard_mended
+from ext.stats.shard cimport BOUND_INTERIM, counter_add, shard_bound
 
 
 # ── the request ───────────────────────────────────────────────────────────
@@ -112,8 +112,6 @@ cdef void relay_up_head(void* owner, head* h, bint last) noexcept nogil:
     cdef int result
     if x.state == EXCHANGE_OVER:
         return
-    if h.mended:
-        shard_mended(x.home.stats, h.mended)
     if h.status < 200:
         interim(x, h)
         return

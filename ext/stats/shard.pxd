@@ -91,13 +91,6 @@ cdef inline void counter_set(uint64_t* counter, uint64_t value) noexcept nogil:
     u64_store_relaxed(counter, value)
 
 
-cdef inline void shard_mended(shard* s, uint64_t causes) noexcept nogil:
-    """A message was mended; bit n of `causes` is mend_cause n of ext.http.head."""
-    cdef int cause
-    for cause in range(<int>MENDED_COUNT):
-        if (causes >> cause) & 1:
-            counter_add(&s.mended[cause], 1)
-
 
 cdef inline void shard_bound(shard* s, int cause) noexcept nogil:
     """A peer ran into a bound (bound_cause)."""
