@@ -56,13 +56,14 @@ def test_one_request_is_one_sample_with_the_documented_bounds(sidecar):
 
 
 @pytest.mark.spec("DP-136")
-def test_the_queue_depth_counts_who_waits_and_who_runs(sidecar, origin):
+def test_the_queue_depth_counts_who_waits_and_comes_back_to_nothing(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
     lines = [s.connect() for _ in range(3)]
     for line in lines:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-    until(s, DEPTH, "otel_scope_name", {"penstock": 3})
+    until(s, DEPTH, "otel_scope_name", {"penstock": 2})
+    assert samples(page(s), "penstock_requests_in_flight")[0].value == 3
     hold.finish()
     assert [line.answer().status for line in lines] == [200] * 3
     for line in lines:
@@ -128,7 +129,7 @@ def test_a_full_queue_is_a_server_sample_and_no_invocation(sidecar, origin):
     lines = [s.connect() for _ in range(11)]
     for line in lines:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-    until(s, DEPTH, "otel_scope_name", {"penstock": 11})
+    until(s, DEPTH, "otel_scope_name", {"penstock": 10})
     assert s.get("/").status == 503
     until(s, SERVER, "http_response_status_code", {"503": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {}
@@ -336,9 +337,9 @@ def test_the_rest_of_the_pod_is_counted_too(sidecar, origin):
         first.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         hold.until_reached()
         second.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        until(s, DEPTH, "otel_scope_name", {"penstock": 2})
-        second.reset()
         until(s, DEPTH, "otel_scope_name", {"penstock": 1})
+        second.reset()
+        until(s, DEPTH, "otel_scope_name", {"penstock": 0})
         hold.finish()
         assert first.answer().status == 200
         first.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
