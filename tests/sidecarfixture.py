@@ -104,7 +104,7 @@ class Sidecar:
 
     app        port of the app on 127.0.0.1
     prefix     a command that starts the sidecar's command, such as one that changes its user
-    wait       until the main port accepts; else the caller waits for what it is after
+    wait       until the ports that are always there accept; else the caller waits for what it is after
     variables  its environment beside BASE
     """
 
@@ -137,7 +137,7 @@ class Sidecar:
         """Somebody ended it on purpose, or waited for its end."""
         if wait:
             try:
-                until(lambda: self.accepts(self.port), f"the sidecar accepts on {self.address}:{self.port}")
+                until(lambda: self.accepts(STATS_PORT), f"the sidecar accepts on {self.address}")
             except AssertionError:
                 self.kill()
                 raise
