@@ -1,4 +1,4 @@
-"""Leaving: TERM under load, with requests, streams, uploads and WebSockets open; nothing is cut, and the status is 0."""
+"""Leaving: TERM under load, with streams, uploads and WebSockets open; nothing is cut, and the status is 0."""
 
 from __future__ import annotations
 
