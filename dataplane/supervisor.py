@@ -6,7 +6,10 @@ from posix import strerror
 
 from dataplane.errors import ConfigError, Problem
 from dataplane.plan import ADMIN, APP, DEBUG, MAIN, MAIN_TLS, METRICS, STATS, engine_bounds, queue_proxy_plan
+from ext.base.faults import fault_names
 from ext.engine import Engine
+from ext.stats.histogram import DURATION_BOUNDS_NS, SIZE_BOUNDS_BYTES
+from ext.stats.shard import counter_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +32,15 @@ class Supervisor:
     """Engine, plan and listeners of a sidecar.
 
     engine   for waiting and for what is counted
+    faults   the names of faults, by their numbers
+    duration_bounds_ns, size_bounds_bytes   upper bounds of the engine's histograms
     """
 
     __slots__ = ("_listening", "_version", "engine", "settings")
+
+    duration_bounds_ns = DURATION_BOUNDS_NS
+    size_bounds_bytes = SIZE_BOUNDS_BYTES
+    faults = fault_names()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -40,11 +49,11 @@ class Supervisor:
         self.engine = Engine(settings.workers, engine_bounds(settings))
         self.engine.start(queue_proxy_plan(self.engine.live, settings, self._version))
 
-    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> None:
+    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> list[Problem]:
         """Binds every port that the settings name.
 
-        Raises  ConfigError that names each port which cannot be bound; 9091
-                is only told, as upstream does (spec 1.3).
+        Returns  what is wrong with the port of the metrics: the pod can do without it (spec 1.3).
+        Raises   ConfigError that names each other port which cannot be bound.
         """
         listeners, metrics = self.settings.listeners, self.settings.metrics.listener
         wanted: list[tuple[int, str, int | None, TlsContext | None]] = [
@@ -56,7 +65,8 @@ class Supervisor:
         ]
         if metrics is not None:
             wanted.append((METRICS, metrics.address, metrics.port, metrics_tls))
-        problems = []
+        problems: list[Problem] = []
+        odd: list[Problem] = []
         for listener, address, port, context in wanted:
             if port is None:
                 continue
@@ -65,9 +75,10 @@ class Supervisor:
             except OSError as error:
                 why = strerror(error.errno or 0)
                 what = f"port {port} of {address} cannot be bound: {why}"
-                problems.append(Problem(where=VARIABLES[listener], what=what))
+                (odd if listener == METRICS else problems).append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
+        return odd
 
     def _bind(self, listener: int, address: str, port: int, tls: TlsContext | None) -> None:
         """A kernel without IPv6 gets all of IPv4 instead of everything."""
@@ -84,10 +95,11 @@ class Supervisor:
         self.engine.use_tls(MAIN_TLS, tls)
 
     def close_listeners(self, but: tuple[int, ...] = ()) -> None:
-        """Accepts no more, on all ports at once (W42) but those named."""
+        """Accepts no more, on all ports at once (W42) but those named, and ends what is connected and idle."""
         for listener in [listener for listener in self._listening if listener not in but]:
             self.engine.close(listener)
             self._listening.remove(listener)
+        self.engine.close_idle()
 
     def pending(self) -> int | None:
         """Requests that wait or run (DP-136); None without a limit."""
@@ -105,6 +117,37 @@ class Supervisor:
             proxied_arrivals += arrived_proxied
         return integral, proxied_integral, arrivals, proxied_arrivals
 
+    def counts(self) -> dict[str, Any]:
+        """Every counter of ext/stats/counters.h, workers together: a number, or one for each of its labels."""
+        workers = [worker["counters"] for worker in self.engine.snapshot()]
+        found: dict[str, Any] = {}
+        for name, labels in counter_names():
+            if labels:
+                found[name] = {label: sum(one[name][i] for one in workers) for i, label in enumerate(labels)}
+            else:
+                found[name] = sum(one[name] for one in workers)
+        return found
+
+    def series(self) -> dict[Any, Any]:
+        """Label sets with their histograms, as series_read of ext.stats.series gives them."""
+        series: dict[Any, Any] = self.engine.series()
+        return series
+
+    def buffers(self) -> int:
+        """Bytes of bodies that wait in buffers."""
+        size: int = self.engine.buffers()
+        return size
+
+    def backlog(self) -> int:
+        """Bytes of finished exchanges that nobody has read."""
+        size: int = self.engine.backlog()
+        return size
+
+    def finished(self, bytes_max: int) -> list[tuple[Any, ...]]:
+        """Finished exchanges that nobody has read, about `bytes_max` of each worker (JOURNAL_FIELDS)."""
+        records: list[tuple[Any, ...]] = self.engine.finished(bytes_max)
+        return records
+
     def in_flight(self) -> tuple[int, int, int]:
         """For the drain: when the newest request began (ns), requests in flight, and upgraded connections."""
         newest = running = upgraded = 0
@@ -113,7 +156,7 @@ class Supervisor:
             newest = max(newest, counters["last_request_start_ns"])
             open_now = counters["upgrades"] - counters["upgrades_ended"]
             upgraded += open_now
-            running += worker["load"][1] - open_now
+            running += worker["in_flight"] - open_now
         return newest, max(0, running), upgraded
 
     def counted(self) -> dict[str, Any]:

@@ -104,7 +104,8 @@ class Sidecar:
 
     app        port of the app on 127.0.0.1
     prefix     a command that starts the sidecar's command, such as one that changes its user
-    wait       until the ports that are always there accept; else the caller waits for what it is after
+    wait       until its ports accept; else the caller waits for what it is after
+    out        a descriptor for its standard output; None: a file, which `stdout` reads
     variables  its environment beside BASE
     """
 
@@ -116,6 +117,7 @@ class Sidecar:
         prefix: tuple[str, ...] = (),
         argv: list[str] | None = None,
         wait: bool = True,
+        out: int | None = None,
         **variables: object,
     ) -> None:
         self.address = address or own_address()
@@ -128,7 +130,7 @@ class Sidecar:
             [*prefix, *(argv or command())],
             env=self.env,
             stdin=subprocess.DEVNULL,
-            stdout=self.files[0],
+            stdout=self.files[0] if out is None else out,
             stderr=self.files[1],
             start_new_session=True,
         )
@@ -137,7 +139,8 @@ class Sidecar:
         """Somebody ended it on purpose, or waited for its end."""
         if wait:
             try:
-                until(lambda: self.accepts(STATS_PORT), f"the sidecar accepts on {self.address}")
+                for port in self.ports():
+                    until(lambda port=port: self.accepts(port), f"the sidecar accepts on {self.address}:{port}")
             except AssertionError:
                 self.kill()
                 raise
@@ -147,6 +150,12 @@ class Sidecar:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.close(check=kind is None)
+
+    def ports(self) -> list[int]:
+        """What is bound in any case, and the port of the metrics where they are served."""
+        serves_metrics = '"protocol": "prometheus"' in self.env.get("OBSERVABILITY_CONFIG", "")
+        metrics = int(self.env.get("METRICS_PROMETHEUS_PORT", METRICS_PORT))
+        return [self.port, STATS_PORT, *([metrics] if serves_metrics else [])]
 
     # callers
 

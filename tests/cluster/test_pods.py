@@ -1,0 +1,199 @@
+"""Pods: the sidecar's image in real pods, through everything that Kubernetes does to a revision."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from dataplane.contract.ports import SERVING_PORT, STATS_PORT, USER_METRICS_PORT
+from tests.cluster import images, pods
+from tests.cluster.cluster import Cluster, say
+from tests.cluster.pods import PODS, READY_TIMEOUT_S
+from tests.cluster.watch import Life, Watch
+
+RATE = 200
+"""Requests in a second."""
+
+IMAGE_BYTES_MAX = 30 << 20
+DRAIN_S = 30
+"""How long no request may have started for a drain to end (1.17)."""
+
+GONE_TIMEOUT_S = pods.TIMEOUT_S + 30
+STEADY_S = 3.0
+"""How long the load runs before anything is done to the pods, and after."""
+
+CALLED = re.compile(r"http_server_request_duration_seconds_count\{[^}]*\} (\d+)")
+
+
+def test_image_is_small(sidecar_archive: Path) -> None:
+    size = images.compressed_bytes(sidecar_archive)
+    say(f"image: {size / (1 << 20):.1f} MiB compressed (at most {IMAGE_BYTES_MAX >> 20})")
+    assert size <= IMAGE_BYTES_MAX
+
+
+def test_pods_become_ready(cluster: Cluster, watch: Watch) -> None:
+    lives = watch.lives.values()
+    whole = sorted(life.between("created", "ready") for life in lives)
+    sidecar = sorted(life.between("running", "ready") for life in lives)
+    say(f"cold: pod created → ready {whole[0]:.2f} to {whole[-1]:.2f} s ({PODS} at once)")
+    say(f"      sidecar seen running → ready {sidecar[0]:.2f} to {sidecar[-1]:.2f} s")
+    assert all(life.restarts == 0 for life in lives)
+
+
+def sidecar_memory(cluster: Cluster, namespace: str) -> list[float]:
+    """Resident memory of each sidecar in MiB, as the kubelets count it."""
+    found = []
+    for node in cluster.get("nodes")["items"]:
+        stats = json.loads(
+            cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary")
+        )
+        for pod in stats["pods"]:
+            if pod["podRef"]["namespace"] == namespace:
+                queue_proxies = [one for one in pod["containers"] if one["name"] == "queue-proxy"]
+                found += [one["memory"]["rssBytes"] / (1 << 20) for one in queue_proxies if "rssBytes" in one["memory"]]
+    return sorted(found)
+
+
+@contextmanager
+def load(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Load from a pod for as long as the block runs; afterwards the dictionary holds what came of it."""
+    host = f"{pods.service()['metadata']['name']}.{cluster.namespace}"
+    words = ["exec", "-i", pods.CALLER, "--", "/usr/bin/python3", "-IS", "/load/load.py", host, "80", str(RATE)]
+    kubectl = cluster.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told: dict[str, Any] = {}
+    try:
+        yield told
+        output, _ = kubectl.communicate("stop\n", timeout=60)
+        told.update(json.loads(output))
+    finally:
+        kubectl.kill()
+        kubectl.wait()
+
+
+def under_load(cluster: Cluster, watch: Watch, action: Callable[[], object], what: str, ready: int) -> dict[str, Life]:
+    """Does something to the pods under load and waits until the old ones are gone. Returns the lives that ended.
+
+    ready   pods that are to serve in the end
+    Fails   when one request failed, telling which and why
+    """
+    before = set(watch.serving())
+    with load(cluster) as told:
+        watch.steady(STEADY_S)
+        action()
+        watch.until(
+            "another set of pods", lambda lives: any("ending" in lives[name].seen for name in before), READY_TIMEOUT_S
+        )
+        watch.until(f"{ready} pods ready", lambda _: len(watch.serving()) == ready, READY_TIMEOUT_S)
+        watch.until("all that ends is gone", all_gone, GONE_TIMEOUT_S)
+        watch.steady(STEADY_S)
+    ended = {name: watch.lives[name] for name in before if "gone" in watch.lives[name].seen}
+    took = max(life.between("ending", "gone") for life in ended.values())
+    say(
+        f"{what}: {told['answered']} answered, {told['failed']} failed in {told['seconds']} s at {RATE}/s; "
+        f"p50 {told['p50_ms']} ms, p99 {told['p99_ms']} ms; {len(ended)} pods ended, {took:.1f} s at most"
+    )
+    assert told["failures"] == []
+    assert told["answered"] >= RATE * 2 * STEADY_S
+    return ended
+
+
+def all_gone(lives: dict[str, Life]) -> bool:
+    return all("gone" in life.seen for life in lives.values() if "ending" in life.seen)
+
+
+def assert_ended_well(ended: dict[str, Life]) -> None:
+    """Nobody was killed, and the app outlived the quiet period (DP-166)."""
+    for life in ended.values():
+        assert life.exits == {"user-container": 0, "queue-proxy": 0}
+        assert DRAIN_S <= life.between("ending", "gone") <= pods.TIMEOUT_S
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_rolling_update_fails_no_request(cluster: Cluster, namespace: str, watch: Watch) -> None:
+    def update() -> None:
+        cluster.apply(pods.deployment(namespace, PODS, version="2"))
+
+    ended = under_load(cluster, watch, update, "rolling update", PODS)
+    assert len(ended) == PODS
+    assert_ended_well(ended)
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_deletion_of_a_pod_fails_no_request(cluster: Cluster, watch: Watch) -> None:
+    def delete() -> None:
+        cluster.kubectl("delete", "pod", watch.serving()[0], "--wait=false")
+
+    ended = under_load(cluster, watch, delete, "deletion of a pod", PODS)
+    assert len(ended) == 1
+    assert_ended_well(ended)
+
+
+def test_sidecar_counts_what_it_served(cluster: Cluster, namespace: str, watch: Watch) -> None:
+    """The autoscaler's record names the pod, and Prometheus' page counts its requests."""
+    pod = watch.serving()[0]
+
+    def page(port: int) -> str:
+        return cluster.kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
+
+    assert pod in page(STATS_PORT)
+    assert sum(int(count) for count in CALLED.findall(page(USER_METRICS_PORT))) > 0
+    memory = sidecar_memory(cluster, namespace)
+    say(f"memory of {len(memory)} sidecars after the load: {memory[0]:.1f} to {memory[-1]:.1f} MiB resident")
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_scale_down_fails_no_request(cluster: Cluster, watch: Watch) -> None:
+    name = f"deployment/{pods.REVISION}-deployment"
+    ended = under_load(
+        cluster, watch, lambda: cluster.kubectl("scale", name, "--replicas=1"), f"scale-down {PODS} → 1", 1
+    )
+    assert len(ended) == PODS - 1
+    assert_ended_well(ended)
+
+
+@contextmanager
+def forwarded(cluster: Cluster, pod: str) -> Iterator[str]:
+    """A local address that leads to the sidecar of a pod."""
+    kubectl = cluster.start("port-forward", f"pod/{pod}", f":{SERVING_PORT}", stdout=subprocess.PIPE)
+    try:
+        assert kubectl.stdout is not None
+        yield kubectl.stdout.readline().split()[2]
+    finally:
+        kubectl.kill()
+        kubectl.communicate()
+
+
+def test_grpc_passes(cluster: Cluster, watch: Watch) -> None:
+    messages = [b"one", b"two" * 5000, b""]
+    with forwarded(cluster, watch.serving()[0]) as address, grpc.insecure_channel(address) as channel:
+        echoed = channel.stream_stream("/load.Echo/Stream")(iter(messages), timeout=10)
+        assert list(echoed) == messages
+
+
+@pytest.mark.spec("DP-165")
+def test_websocket_outlives_its_pod_until_the_app_closes_it(cluster: Cluster, watch: Watch) -> None:
+    """The app is told only when the drain is over, and its close frame reaches the caller (DP-240)."""
+    pod = watch.serving()[0]
+    with forwarded(cluster, pod) as address, connect(f"ws://{address}/socket") as socket:
+        socket.send("before")
+        assert socket.recv(timeout=10) == "before"
+        cluster.kubectl("delete", "pod", pod, "--wait=false")
+        watch.until("the pod ends", lambda lives: "ending" in lives[pod].seen, READY_TIMEOUT_S)
+        socket.send("during")
+        assert socket.recv(timeout=10) == "during"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=GONE_TIMEOUT_S)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+    watch.until("the pod is gone", lambda lives: "gone" in lives[pod].seen, GONE_TIMEOUT_S)
+    assert watch.lives[pod].exits == {"user-container": 0, "queue-proxy": 0}
