@@ -106,6 +106,15 @@ class Supervisor:
         pending: int | None = self.engine.live.pending(APP)
         return pending
 
+    def waiting(self) -> int | None:
+        """Those of them that wait; None without a limit."""
+        pending = self.pending()
+        return None if pending is None else max(0, pending - self.settings.limit.running_max)
+
+    def running(self) -> int:
+        """Requests for the app that have come and not ended, with a slot or without."""
+        return sum(running for _, running, *_ in self.engine.load())
+
     def load(self, now_ns: int) -> tuple[int, int, int, int]:
         """What the autoscaler's tick needs of all workers: two integrals at `now_ns`, two counts."""
         integral = proxied_integral = arrivals = proxied_arrivals = 0

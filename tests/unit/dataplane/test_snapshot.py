@@ -15,7 +15,15 @@ from ext.stats.histogram import DURATION_BOUNDS_NS, SIZE_BOUNDS_BYTES
 from ext.stats.shard import counter_names
 
 ROOT = Path(__file__).resolve().parents[3]
-MADE_HERE = {"conns_open", "upstream_conns_open", "upgraded_open", "waited_s", "buffer_bytes", "spans_dropped"}
+MADE_HERE = {
+    "conns_open",
+    "upstream_conns_open",
+    "upgraded_open",
+    "waited_s",
+    "buffer_bytes",
+    "spans_dropped",
+    "in_flight",
+}
 NOTHING = [[0] * 16, 0]
 
 
@@ -37,6 +45,12 @@ class Engine:
         return self._counts
 
     def pending(self):
+        return 4
+
+    def waiting(self):
+        return 1
+
+    def running(self):
         return 4
 
     def buffers(self):
