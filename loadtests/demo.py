@@ -52,6 +52,12 @@ def say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
+def metric(page: str, name: str, label: str = "") -> float:
+    """The sum of a family's samples that have this label."""
+    samples = [line.rsplit(" ", 1) for line in page.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+    return sum(float(value) for labels, value in samples if label in labels)
+
+
 class App:
     """The app, in a process of its own."""
 
@@ -93,11 +99,15 @@ class Demo:
         finally:
             conn.close()
 
-    def metric(self, name: str, label: str = "") -> float:
-        """The sum of a family's samples that have this label, from the metrics port."""
-        text = self.get("/metrics", port=USER_METRICS_PORT)[2].decode()
-        samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
-        return sum(float(value) for labels, value in samples if label in labels)
+    def metrics(self) -> str:
+        """The whole page of the metrics port."""
+        return self.get("/metrics", port=USER_METRICS_PORT)[2].decode()
+
+    def in_flight(self) -> tuple[int, int]:
+        """How many requests run, and how many wait."""
+        page = self.metrics()
+        waiting = int(metric(page, "kn_serving_queue_depth"))
+        return int(metric(page, "penstock_requests_in_flight")) - waiting, waiting
 
     def begin(self) -> None:
         """From exec until the platform is told that the app is ready."""
@@ -129,10 +139,9 @@ class Demo:
         statuses, threads = self.callers(callers, f"/work/{WORK_MS}")
         began = time.monotonic()
         while any(thread.is_alive() for thread in threads):
-            pending = int(self.metric("kn_serving_queue_depth"))
-            running = min(LIMIT, pending)
-            bar = "#" * running + "." * (pending - running)
-            say(f"{time.monotonic() - began:4.1f} s  {bar:<{callers}}  {running} run, {pending - running} wait")
+            running, waiting = self.in_flight()
+            bar = "#" * running + "." * waiting
+            say(f"{time.monotonic() - began:4.1f} s  {bar:<{callers}}  {running} run, {waiting} wait")
             time.sleep(WORK_MS / 1000 / 2)
         took_s = time.monotonic() - began
         most = int(self.get("/most")[2])
@@ -201,8 +210,9 @@ class Demo:
     def eyes(self) -> None:
         title("6. What the platform and its people see meanwhile")
         label = 'http_response_status_code="%d"'
-        served, refused = (self.metric("http_server_request_duration_seconds_count", label % n) for n in (200, 503))
-        waits, waited_s = self.metric("penstock_queued_total"), self.metric("penstock_queued_time_seconds_total")
+        page = self.metrics()
+        served, refused = (metric(page, "http_server_request_duration_seconds_count", label % n) for n in (200, 503))
+        waits, waited_s = metric(page, "penstock_queued_total"), metric(page, "penstock_queued_time_seconds_total")
         threads = [threading.Thread(target=self.get, args=("/work/2500",)) for _ in range(2)]
         for thread in threads:
             thread.start()
