@@ -124,7 +124,7 @@ class Sidecar:
         self.app = app
         self.env = environment({"USER_PORT": app, "PENSTOCK_BIND_ADDRESS": self.address, **variables})
         self.port = int(self.env["QUEUE_SERVING_PORT"])
-        self.files: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]
+        self.files: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115 - closed by close()
         self.lines: list[Line] = []
         self.process = subprocess.Popen(
             [*prefix, *(argv or command())],
