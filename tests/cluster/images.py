@@ -7,11 +7,13 @@ mmdebstrap, so that no registry of images is needed.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.cluster import ROOT, ClusterError
 
@@ -26,14 +28,24 @@ AUTHORITIES = "/run/authorities.crt"
 def built(*argv: str, folder: Path = ROOT, **variables: str) -> None:
     """Runs a step of a build. Raises ClusterError with the end of what it said when it fails."""
     environment = os.environ | variables
-    environment.setdefault("BUILDAH_ISOLATION", "chroot")
-    environment.setdefault("STORAGE_DRIVER", "vfs")
     done = subprocess.run(
         argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
         said = "\n".join(done.stdout.splitlines()[-30:])
         raise ClusterError(f"{' '.join(argv[:3])} failed:\n{said}")
+
+
+@functools.cache
+def storage() -> tuple[str, ...]:
+    """Layers laid over each other where the kernel can do that; else whole copies, which work everywhere."""
+    asked = subprocess.run(["buildah", "info"], capture_output=True)
+    return () if asked.returncode == 0 else ("--storage-driver", "vfs")
+
+
+def buildah(*words: str) -> None:
+    """Runs buildah; without namespaces of its own, which a container may not make."""
+    built("buildah", *storage(), *words, BUILDAH_ISOLATION=os.environ.get("BUILDAH_ISOLATION", "chroot"))
 
 
 def base_image() -> str:
@@ -51,7 +63,7 @@ def base_image() -> str:
     linked = context / "base.tar"
     linked.unlink(missing_ok=True)
     linked.hardlink_to(archive)
-    built("buildah", "bud", "--layers", "--tag", BASE, str(context))
+    buildah("bud", "--layers", "--tag", BASE, str(context))
     return BASE
 
 
@@ -64,7 +76,7 @@ def sidecar_image() -> Path:
     if os.environ.get("PIP_INDEX_URL"):
         words += ["--build-arg", "PIP_INDEX_URL"]
     context = ["--file", "dataplane/Containerfile", "."]
-    built("buildah", "bud", "--layers", *words, "--tag", SIDECAR, *context)
+    buildah("bud", "--layers", *words, "--tag", SIDECAR, *context)
     return archived(SIDECAR)
 
 
@@ -74,7 +86,7 @@ def app_image() -> Path:
     context.mkdir(parents=True, exist_ok=True)
     built("go", "build", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
     (context / "Containerfile").write_text('FROM scratch\nCOPY app /app\nUSER 65532:65532\nENTRYPOINT ["/app"]\n')
-    built("buildah", "bud", "--tag", APP, str(context))
+    buildah("bud", "--tag", APP, str(context))
     return archived(APP)
 
 
@@ -82,7 +94,7 @@ def archived(name: str) -> Path:
     """An image as an OCI archive, its layers compressed."""
     archive = WORK / (name.rpartition("/")[2].replace(":", "-") + ".tar")
     archive.unlink(missing_ok=True)
-    built("buildah", "push", "--quiet", name, f"oci-archive:{archive}:{name}")
+    buildah("push", "--quiet", name, f"oci-archive:{archive}:{name}")
     return archive
 
 
@@ -90,9 +102,11 @@ def compressed_bytes(archive: Path) -> int:
     """What a registry would store and a node would fetch of an image, in bytes."""
     with tarfile.open(archive) as tar:
 
-        def document(name: str) -> dict:
-            return json.load(tar.extractfile(name))
+        def document(name: str) -> Any:
+            file = tar.extractfile(name)
+            assert file is not None
+            return json.load(file)
 
         digest = document("index.json")["manifests"][0]["digest"]
         manifest = document("blobs/" + digest.replace(":", "/"))
-    return sum(layer["size"] for layer in manifest["layers"]) + manifest["config"]["size"]
+    return sum(int(part["size"]) for part in (manifest["config"], *manifest["layers"]))
