@@ -101,10 +101,33 @@ class Supervisor:
             proxied_arrivals += arrived_proxied
         return integral, proxied_integral, arrivals, proxied_arrivals
 
-    def counters(self) -> list[dict[str, Any]]:
-        """The engine's own snapshot, a dict for each worker."""
-        snapshot: list[dict[str, Any]] = self.engine.snapshot()
-        return snapshot
+    def in_flight(self) -> tuple[int, int, int]:
+        """For the drain: when the newest request began (ns), requests in flight, and upgraded connections."""
+        newest = running = upgraded = 0
+        for worker in self.engine.snapshot():
+            counters = worker["counters"]
+            newest = max(newest, counters["last_request_start_ns"])
+            open_now = counters["upgrades"] - counters["upgrades_ended"]
+            upgraded += open_now
+            running += worker["load"][1] - open_now
+        return newest, max(0, running), upgraded
+
+    def counted(self) -> dict[str, Any]:
+        """All that the engine counts, for the debug page: every worker, and the buffers that they share."""
+        return {"workers": self.engine.snapshot(), "buffer_bytes": self.engine.buffers()}
+
+    def ports(self) -> dict[int, str]:
+        """What is served on which port."""
+        listeners, metrics = self.settings.listeners, self.settings.metrics.listener
+        ports = {
+            listeners.serving_port: "main",
+            listeners.admin_port: "admin",
+            listeners.stats_port: "stats",
+            listeners.serving_tls_port: "main tls",
+            listeners.profiling_port: "debug",
+            metrics.port if metrics is not None else None: "metrics",
+        }
+        return {port: name for port, name in ports.items() if port is not None}
 
     def stop(self) -> None:
         self.engine.stop()

@@ -3,8 +3,8 @@
 
 Floor      a door: may cimport ext.base and ext.transport.
 Takes      certificate and key as bytes, versions and names as text.
-Gives      an object that counts as one user of an SSL_CTX; whoever keeps the
-           pointer becomes another (tls_context_share).
+Gives      an object that counts as one user of an SSL_CTX; each connection is
+           another, so the object may go when no listener uses it any more.
 Never      reads a file.
 
 Who may write

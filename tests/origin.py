@@ -41,9 +41,12 @@ class Hold:
 class Call:
     """One request at the origin, as a script sees it."""
 
-    def __init__(self, line: Line, head: Head) -> None:
+    def __init__(self, line: Line, head: Head, count: Callable[[int], None]) -> None:
         self.line = line
         self.head = head
+        self.count = count
+        self.counted = True
+        count(1)
         self.path = head.target.decode("latin-1")
 
     def body(self) -> bytes:
@@ -54,6 +57,16 @@ class Call:
 
     def send(self, data: bytes) -> None:
         self.line.send(data)
+
+    def finish(self, data: bytes) -> None:
+        """The last bytes of the answer; the origin counts the request as over before the proxy can know it."""
+        self.over()
+        self.send(data)
+
+    def over(self) -> None:
+        if self.counted:
+            self.counted = False
+            self.count(-1)
 
 
 class Origin:
@@ -105,7 +118,7 @@ class Origin:
 
         def script(call: Call) -> None:
             call.body()
-            call.send(data)
+            call.finish(data)
 
         self.runs(path, script)
 
@@ -118,7 +131,7 @@ class Origin:
             if after == "head":
                 call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
             hold.wait()
-            call.send(b"done" if after == "head" else b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+            call.finish(b"done" if after == "head" else b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
 
         self.runs(path, script)
         return hold
@@ -132,6 +145,12 @@ class Origin:
         """The newest request's head."""
         with self.lock:
             return self.heads[-1]
+
+    def count(self, change: int) -> None:
+        """Requests that run here, and the most that ever did."""
+        with self.lock:
+            self.running += change
+            self.most_running = max(self.most_running, self.running)
 
     # threads
 
@@ -157,14 +176,11 @@ class Origin:
                 head = line.head()
                 with self.lock:
                     self.heads.append(head)
-                    self.running += 1
-                    self.most_running = max(self.most_running, self.running)
+                call = Call(line, head, self.count)
                 try:
-                    call = Call(line, head)
                     self.scripts.get(call.path, answer_hello)(call)
                 finally:
-                    with self.lock:
-                        self.running -= 1
+                    call.over()
         except (EOFError, OSError):
             line.close()
         except BaseException as problem:
@@ -191,4 +207,4 @@ class Origin:
 
 def answer_hello(call: Call) -> None:
     call.body()
-    call.send(HELLO)
+    call.finish(HELLO)

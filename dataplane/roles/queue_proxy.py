@@ -7,73 +7,148 @@ hook), closes the autoscaler's window each second, and leaves in good order.
 
 from __future__ import annotations
 
+import _signal
 import sys
 import time
 from posix import write
 
+from dataplane import VERSION
 from dataplane.config.read import process_environment, read_queue_proxy
+from dataplane.drain import CLOSE, DRAIN, EXIT, FLUSH, GO_ON, Drainer
 from dataplane.errors import ConfigError
 from dataplane.logs import Logger
 from dataplane.metrics.autoscaler import StatWindow
-from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, STATS
+from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, NS_PER_MS, NS_PER_S, STATS
+from dataplane.probes import Prober
 from dataplane.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dataplane.certificates import CertificateFiles
     from dataplane.config.schema import Settings
+    from dataplane.debug import DebugPages
     from ext.engine import Call
 
 PROGRAM = "penstock-queue-proxy"
-TICK_NS = 1_000_000_000
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+STAT = b"Content-Type: application/protobuf\r\n"
+FLUSH_S = 10.0
 
 
 class QueueProxy:
+    """One sidecar, from its first listener to its exit status.
+
+    Raises ConfigError for what only shows when it starts: ports, certificates.
+    """
+
     def __init__(self, settings: Settings) -> None:
+        identity = settings.identity
+        fixed = (("knative.dev/key", f"{identity.namespace}/{identity.revision}"), ("knative.dev/pod", identity.pod))
         self.settings = settings
+        self.log = Logger(settings.logging, "queueproxy", fixed)
+        self.certificates = self._certificate_files()
+        tls = self.certificates.load() if self.certificates is not None else None
         self.supervisor = Supervisor(settings)
-        self.supervisor.listen(None)
-        self.window = StatWindow(settings.identity.pod, time.monotonic_ns())
-        self.stopping = False
+        self.supervisor.listen(tls)
+        self.window = StatWindow(identity.pod, time.monotonic_ns())
+        self.prober = Prober(settings.readiness, settings.app, self.log.log)
+        self.drainer = Drainer(settings.drain)
+        self.pages: DebugPages | None = None
+        self.tick_ns = time.monotonic_ns() + NS_PER_S
+        self.certificates_ns = self.tick_ns
+        for warning in settings.warnings:
+            self.log.warn(str(warning))
 
     def run(self) -> int:
-        next_tick = time.monotonic_ns() + TICK_NS
-        while not self.stopping:
-            wait_ms = max(0, (next_tick - time.monotonic_ns()) // 1_000_000 + 1)
-            for call in self.supervisor.engine.wait(wait_ms):
+        """Until the drainer says that it is over; the exit status."""
+        look_ns: int | None = None
+        while True:
+            now_ns = time.monotonic_ns()
+            wake_ns = self.tick_ns if look_ns is None else min(self.tick_ns, look_ns)
+            for call in self.supervisor.engine.wait(max(0, (wake_ns - now_ns + NS_PER_MS - 1) // NS_PER_MS)):
                 self.answer(call)
-            now = time.monotonic_ns()
-            if now >= next_tick:
-                self.window.tick(now, *self.supervisor.load(now))
-                next_tick += TICK_NS * (1 + (now - next_tick) // TICK_NS)
-        self.supervisor.stop()
-        return 0
+            now_ns = time.monotonic_ns()
+            if now_ns >= self.tick_ns:
+                self.tick(now_ns)
+            step = self.drainer.look(now_ns, *self.supervisor.in_flight())
+            look_ns = now_ns if step.orders else step.look_ns
+            for order in step.orders:
+                self.obey(order)
+            for call in step.released:
+                call.answer(200, b"", b"")
+            if step.status is not None:
+                self.supervisor.stop()
+                return step.status
+
+    def tick(self, now_ns: int) -> None:
+        """Once a second, however late: the autoscaler's window, and the certificates when it is their time."""
+        self.window.tick(now_ns, *self.supervisor.load(now_ns))
+        self.tick_ns += NS_PER_S * (1 + (now_ns - self.tick_ns) // NS_PER_S)
+        if self.certificates is not None and self.settings.certificates is not None and now_ns >= self.certificates_ns:
+            self.certificates_ns = now_ns + self.settings.certificates.poll_ms * NS_PER_MS
+            fresh = self.certificates.reload()
+            if fresh is not None:
+                self.supervisor.use_certificate(fresh)
+
+    def obey(self, order: str) -> None:
+        """What the drainer has decided."""
+        if order in (DRAIN, GO_ON):
+            self.log.info("Draining." if order == DRAIN else "Serving again.")
+            self.supervisor.engine.drain(order == DRAIN)
+        elif order == CLOSE:
+            self.log.info("No new request for the quiet period; accepting no more.")
+            self.supervisor.close_listeners(but=(ADMIN,))
+        elif order == FLUSH:
+            self.drainer.flushed()
+        elif order == EXIT:
+            self.log.info("Leaving.")
 
     def answer(self, call: Call) -> None:
-        listener = call.listener
+        """What came for this thread: health checks on the main ports, and everything on the others."""
+        listener, path = call.listener, call.target.partition(b"?")[0]
         if listener in (MAIN, MAIN_TLS):
-            call.answer(200, b"", b"queue")
-        elif listener == STATS and call.target == b"/metrics":
-            call.answer(200, b"Content-Type: application/protobuf\r\n", self.window.stat.encode())
+            self.prober.ask(call)
+        elif listener == ADMIN and path == b"/wait-for-drain":
+            self.drainer.hook(call, time.monotonic_ns())
+        elif listener == STATS and path == b"/metrics":
+            call.answer(200, STAT, self.window.stat.encode())
+        elif listener == DEBUG:
+            self.debug(call)
         else:
             call.answer(404, TEXT, b"404 page not found\n")
 
+    def debug(self, call: Call) -> None:
+        if self.pages is None:
+            from dataplane.debug import DebugPages
+
+            self.pages = DebugPages(self.supervisor.counted, self.supervisor.ports())
+        call.answer(*self.pages.answer(call.target, call.fields))
+
+    def _certificate_files(self) -> CertificateFiles | None:
+        """None while TLS is off."""
+        if self.settings.certificates is None:
+            return None
+        from dataplane.certificates import CertificateFiles
+        from ext.certificates import TlsContext
+
+        return CertificateFiles(self.settings.certificates.tls, TlsContext, self.log)
+
 
 def main() -> int:
-    if "--version" in sys.argv:
-        write(1, b"penstock-queue-proxy 0.1.0\n")
+    """The exit status: 0 after a drain, 1 for settings that cannot be used and after a second TERM."""
+    if "--version" in sys.argv[1:]:
+        write(1, f"{PROGRAM} {VERSION}\n".encode())
         return 0
+    terms: list[int] = []
+    for number in (_signal.SIGTERM, _signal.SIGINT):
+        _signal.signal(number, lambda number, frame: terms.append(number))
     try:
-        settings = read_queue_proxy(process_environment())
-        proxy = QueueProxy(settings)
+        proxy = QueueProxy(read_queue_proxy(process_environment()))
     except ConfigError as error:
         write(2, error.report(PROGRAM).encode())
         return 1
-    import signal
-
-    def stop(*_):
-        proxy.stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (_signal.SIGTERM, _signal.SIGINT):
+        _signal.signal(number, lambda number, frame: proxy.drainer.term(time.monotonic_ns()))
+    for _ in terms:
+        proxy.drainer.term(time.monotonic_ns())
     return proxy.run()

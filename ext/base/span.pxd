@@ -17,11 +17,11 @@ cdef inline span span_of(const char* at, size_t n) noexcept nogil:
 
 
 cdef inline bint span_is(span s, const char* text, size_t n) noexcept nogil:
-    return s.len == n and memcmp(s.at, text, n) == 0
+    return s.len == n and (n == 0 or memcmp(s.at, text, n) == 0)
 
 
 cdef inline bint span_equals(span a, span b) noexcept nogil:
-    return a.len == b.len and memcmp(a.at, b.at, a.len) == 0
+    return a.len == b.len and (a.len == 0 or memcmp(a.at, b.at, a.len) == 0)
 
 
 cdef inline char ascii_lower(char c) noexcept nogil:

@@ -3,8 +3,9 @@
 
 One pass over the bytes, no copy: spans point into the buffer. A line that is
 exactly `name ":" OWS value OWS CRLF` is FIELD_CLEAN and may be forwarded as it
-is; what frames or routes only with exactly one space. What is refused: folded lines, bare LF and bare CR, a name that is no token,
-space before the colon, control characters in a value.
+is; what frames or routes only with exactly one space. What is refused: folded
+lines, bare LF and bare CR, a name that is no token, space before the colon,
+control characters in a value.
 
 With `observe` a line that has one reading left after mending is mended instead:
 a fold becomes spaces, in the buffer, which is why it must be writable; space

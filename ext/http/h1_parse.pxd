@@ -3,8 +3,7 @@
 
 A message that two parsers could read in two ways is refused, so that nobody
 behind the proxy reads another message than the proxy did. What is refused, and
-what `observe` mends instead, is listed at each check; sums of checks that a
-reader may look for:
+what `observe` mends instead, stands at each check. In short:
 
     request line   one token, one SP, one target, one SP, HTTP/1.0 or 1.1, CRLF;
                    another version is 505, CONNECT is 405, "*" needs OPTIONS
@@ -18,7 +17,8 @@ The head points into the buffer: no byte is copied. A buffer that is not yet
 complete gives AGAIN; then h1_head_ended looks for the end without reading any
 byte twice, and the parser is called again once that says yes.
 
-A typical head costs 100 to 400 ns: loadtests/micro/bench_h1_parse.py.
+A head of 89 bytes costs 90 ns, one of 460 bytes 200, less than half of what llhttp
+takes: loadtests/micro/bench_h1_parse.py.
 """
 
 from libc.stdint cimport uint8_t

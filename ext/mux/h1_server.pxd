@@ -3,6 +3,7 @@
 
     WAIT ──head complete──► OPEN ──answer and request at their ends──► WAIT
       │                      │ └─101 has passed──► RAW
+      ├─asks for h2c──► UPGRADE ──body complete──► HTTP/2
       │                      └─answered before the upload has ended──► DRAIN ──► WAIT or LINGER
       └─head malformed: an exchange that begins with its fault ──► LINGER
 
@@ -15,8 +16,10 @@ kernel send a reset, which may destroy an answer that is still on its way.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from ext.base.arena cimport arena
 from ext.base.links cimport links
 from ext.http.h1_body cimport h1_body
+from ext.http.head cimport head
 from ext.loop.timers cimport timer
 from ext.mux.h1_wire cimport h1_wire
 from ext.mux.stream cimport stream
@@ -27,6 +30,7 @@ cdef enum h1_server_state:
     SERVER_WAIT
     SERVER_OPEN
     SERVER_RAW
+    SERVER_UPGRADE
     SERVER_DRAIN
     SERVER_LINGER
     SERVER_CLOSED
@@ -51,9 +55,15 @@ cdef struct h1_server:
     bint expects             # the caller waits for 100 (Continue) before it sends the body
     bint served              # it has carried an exchange before
     uint8_t version          # of the request: HTTP_1_0 or HTTP_1_1
+    arena* upgrade_mem       # owns: while a request for h2c is gathered
+    head* upgrade_request    # borrows: upgrade_mem
+    char* upgrade_body       # borrows: upgrade_mem
+    size_t upgrade_have      # bytes of it
     int64_t drained          # bytes of an unread upload read since the answer
 
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil
 cdef void h1_server_run(h1_server* c) noexcept nogil
 cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil
 cdef void h1_server_end_all(worker* w) noexcept nogil
+cdef void h1_server_forget(h1_server* c) noexcept nogil
+cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexcept nogil

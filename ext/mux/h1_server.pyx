@@ -43,6 +43,7 @@ from ext.http.head cimport (
 from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h1_upgrade cimport h1_upgrade_begin, h1_upgrade_drop, h1_upgrade_read, h1_upgrade_wanted
 from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
@@ -119,6 +120,7 @@ cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil:
     links_remove(&c.all)
     c.home.conn_count -= 1
     timer_drop(&c.clock)
+    h1_upgrade_drop(c)
     wire_clear(&c.wire)
     h1_body_clear(&c.body)
     c.wire.t.ops.close(c.wire.t, hard)
@@ -215,6 +217,8 @@ cdef void h1_server_run(h1_server* c) noexcept nogil:
             result = read_body(c)
         elif c.state == SERVER_RAW and c.wanted and not c.request_done:
             result = read_raw(c)
+        elif c.state == SERVER_UPGRADE:
+            result = h1_upgrade_read(c)
         elif c.state == SERVER_DRAIN:
             result = drain(c)
         elif c.state == SERVER_LINGER:
@@ -284,14 +288,19 @@ cdef bint stays_h1(h1_server* c, char* at, size_t n) noexcept nogil:
             h1_server_close(c, True)
         c.wire.scanned = 1
         return False
+    h2_server_open(w, t, at, n)
+    h1_server_forget(c)
+    return False
+
+
+cdef void h1_server_forget(h1_server* c) noexcept nogil:
+    """Another protocol has taken the transport over."""
     c.state = SERVER_CLOSED
     links_remove(&c.all)
-    w.conn_count -= 1
+    c.home.conn_count -= 1
     timer_drop(&c.clock)
-    h2_server_open(w, t, at, n)
     wire_clear(&c.wire)
-    worker_inter(w, &c.grave)
-    return False
+    worker_inter(c.home, &c.grave)
 
 
 cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
@@ -315,7 +324,6 @@ cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, s
     """A complete head, or the fault in it, becomes an exchange."""
     cdef arena* mem = arena_new(&c.home.arenas)
     cdef head* kept = NULL
-    cdef bint is_last
     c.wire.scanned = 0
     timer_drop(&c.clock)
     if mem is NULL:
@@ -331,6 +339,15 @@ cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, s
         arena_free(mem)
         h1_server_close(c, True)
         return
+    if result == OK and h1_upgrade_wanted(c, kept):
+        h1_upgrade_begin(c, kept, mem)
+        return
+    h1_server_take(c, result, kept, mem)
+
+
+cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexcept nogil:
+    """Opens the exchange of this head, or of the fault in one, and gives it the arena."""
+    cdef bint is_last
     memset(&c.s, 0, sizeof(stream))
     c.s.ops = &SERVER
     c.s.home = c.home

@@ -84,6 +84,7 @@ from ext.mux.nghttp2 cimport (
     nghttp2_session_terminate_session,
     nghttp2_settings_entry,
     nghttp2_submit_goaway,
+    nghttp2_submit_ping,
     nghttp2_submit_settings,
 )
 from ext.stats.shard cimport BOUND_H2_STREAMS, BOUND_HEAD_BYTES, BOUND_TRAILER_BYTES, shard_bound
@@ -248,6 +249,8 @@ cdef int on_sent(nghttp2_session* ng, const nghttp2_frame* frame, void* user) no
     if kind == NGHTTP2_GOAWAY:
         if frame.goaway.error_code != NGHTTP2_NO_ERROR:
             s.fault = CALLER_H2_ERROR if s.is_server else UPSTREAM_H2_ERROR
+        elif s.draining and not s.drained:
+            nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, NULL)
     elif frame.hd.flags & NGHTTP2_FLAG_END_STREAM and (kind == NGHTTP2_DATA or kind == NGHTTP2_HEADERS):
         st = stream_by_id(ng, frame.hd.stream_id)
         if st is not NULL:

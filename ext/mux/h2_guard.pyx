@@ -20,6 +20,7 @@ from ext.mux.nghttp2 cimport (
     NGHTTP2_PING,
     NGHTTP2_PRIORITY,
     NGHTTP2_PRIORITY_UPDATE,
+    NGHTTP2_RST_STREAM,
     NGHTTP2_SETTINGS,
     NGHTTP2_WINDOW_UPDATE,
     nghttp2_frame_hd,
@@ -97,6 +98,8 @@ cdef bint h2_guard_frame(h2_guard* g, const nghttp2_frame_hd* hd, const limits* 
     if kind == NGHTTP2_PRIORITY or kind == NGHTTP2_PRIORITY_UPDATE:
         g.priorities -= 1
         return g.priorities >= 0 or hit(g, BOUND_H2_WINDOW)
+    if kind == NGHTTP2_RST_STREAM:
+        return h2_guard_reset(g, bounds)
     if kind == NGHTTP2_PING:
         g.pings += 1
         return g.pings <= <int>bounds.h2_control_max or hit(g, BOUND_H2_PINGS)

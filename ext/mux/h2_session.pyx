@@ -35,13 +35,11 @@ from ext.mux.nghttp2 cimport (
     NGHTTP2_ERR_FLOODED,
     NGHTTP2_ERR_NOMEM,
     NGHTTP2_ERR_TOO_MANY_CONTINUATIONS,
-    NGHTTP2_FLAG_NONE,
     NGHTTP2_NO_ERROR,
     nghttp2_session_mem_recv,
     nghttp2_session_terminate_session,
     nghttp2_session_want_read,
     nghttp2_session_want_write,
-    nghttp2_submit_ping,
     nghttp2_submit_shutdown_notice,
 )
 from ext.stats.shard cimport BOUND_H2_CONTINUATION, BOUND_H2_PINGS, BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
@@ -216,13 +214,20 @@ cdef void h2_session_feed(h2_session* s, const char* at, size_t n) noexcept nogi
     elif s.guard.cause == NO_CAUSE and used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
         s.guard.cause = BOUND_H2_CONTINUATION
     if s.guard.cause != NO_CAUSE:
-        shard_bound(s.home.stats, s.guard.cause)
-        nghttp2_session_terminate_session(s.ng, NGHTTP2_ENHANCE_YOUR_CALM)
-        h2_session_finish(s, CALLER_H2_FLOOD if s.is_server else UPSTREAM_H2_ERROR)
+        calm_down(s)
     elif used < 0:
         h2_session_finish(s, NO_MEMORY if used == NGHTTP2_ERR_NOMEM else h2_error)
     else:
         h2_session_clock(s)
+
+
+cdef void calm_down(h2_session* s) noexcept nogil:
+    """The peer has hit a bound of h2_guard."""
+    if s.ending:
+        return
+    shard_bound(s.home.stats, s.guard.cause)
+    nghttp2_session_terminate_session(s.ng, NGHTTP2_ENHANCE_YOUR_CALM)
+    h2_session_finish(s, CALLER_H2_FLOOD if s.is_server else UPSTREAM_H2_ERROR)
 
 
 # ── writing and the end ───────────────────────────────────────────────────
@@ -238,6 +243,8 @@ cdef void h2_session_flush(h2_session* s) noexcept nogil:
         if result < 0:
             h2_session_end(s, -result)
             return
+        if s.guard.cause != NO_CAUSE:
+            calm_down(s)
         if s.out.len == 0:
             break
         result = h2_output_write(s)
@@ -305,5 +312,4 @@ cdef void h2_session_drain(h2_session* s) noexcept nogil:
         return
     s.draining = True
     nghttp2_submit_shutdown_notice(s.ng)
-    nghttp2_submit_ping(s.ng, NGHTTP2_FLAG_NONE, NULL)
     worker_soon(s.home, &s.outbox)

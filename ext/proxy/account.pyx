@@ -232,6 +232,8 @@ cdef void account_done(exchange* x, const stream* down) noexcept nogil:
     if x.counted:
         x.counted = False
         busy_out(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
+    if x.raw:
+        counter_add(x.home.stats.upgrades_ended, 1)
     if x.request is NULL:
         return
     if plan.metrics and not probe:

@@ -179,7 +179,7 @@ cdef uint8_t version_for(const exchange* x, const endpoint* e) noexcept nogil:
         return HTTP_2
     if x.to.speaks == APP_DETECT and e.speaks:
         return e.speaks
-    return x.down.version
+    return HTTP_2 if x.request.version == HTTP_2 else HTTP_1_1
 
 
 cdef void attach(exchange* x, stream* s) noexcept nogil:

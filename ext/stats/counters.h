@@ -58,6 +58,7 @@ enum mended_cause { MENDS(LABEL_ENUM) MENDED_COUNT };
     X(retries_unsafe,        1,                no_labels)        /* lost on a reused connection, not repeatable */ \
     X(interim,               1,                no_labels)        /* 1xx answers passed on */ \
     X(upgrades,              1,                no_labels)        /* connections that turned raw */ \
+    X(upgrades_ended,        1,                no_labels)        /* of those, ended again */ \
     X(waits,                 1,                no_labels)        /* requests that were parked */ \
     X(waited_ns,             1,                no_labels)        /* time they were parked, in all */ \
     X(abandoned,             1,                no_labels)        /* parked requests whose caller left */ \

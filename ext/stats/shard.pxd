@@ -63,6 +63,7 @@ cdef extern from "ext/stats/counters.h" nogil:
         uint64_t* retries_unsafe         # inline
         uint64_t* interim                # inline
         uint64_t* upgrades               # inline
+        uint64_t* upgrades_ended         # inline
         uint64_t* waits                  # inline
         uint64_t* waited_ns              # inline
         uint64_t* abandoned              # inline

@@ -97,7 +97,7 @@ cdef bint heads_agree(const head* a, const head* b) noexcept nogil:
         return False
     if a.status != b.status or a.method != b.method:
         return False
-    if a.scheme.len == 0 and not span_equals(a.target, b.target):
+    if a.target.len and a.scheme.len == 0 and not span_equals(a.target, b.target):
         return False
     for i in range(a.field_count):
         if not span_equals(a.fields[i].name, b.fields[i].name) or not span_equals(a.fields[i].value, b.fields[i].value):

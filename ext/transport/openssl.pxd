@@ -82,7 +82,6 @@ cdef extern from "<openssl/ssl.h>" nogil:
     const SSL_METHOD* TLS_server_method()
     const SSL_METHOD* TLS_client_method()
     SSL_CTX* SSL_CTX_new(const SSL_METHOD* m)
-    int SSL_CTX_up_ref(SSL_CTX* c)
     void SSL_CTX_free(SSL_CTX* c)
     unsigned long SSL_CTX_set_options(SSL_CTX* c, unsigned long options)
     long SSL_CTX_set_mode(SSL_CTX* c, long mode)
@@ -101,7 +100,6 @@ cdef extern from "<openssl/ssl.h>" nogil:
     X509_STORE* SSL_CTX_get_cert_store(SSL_CTX* c)
     int SSL_CTX_add_client_CA(SSL_CTX* c, X509* x)
     void SSL_CTX_set_verify(SSL_CTX* c, int mode, void* none)
-    int SSL_CTX_get_verify_mode(const SSL_CTX* c)
     void SSL_CTX_set_alpn_select_cb(
         SSL_CTX* c,
         int (*choose)(

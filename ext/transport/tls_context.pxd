@@ -28,5 +28,3 @@ cdef struct tls_wishes:
 cdef SSL_CTX* tls_server_context(const tls_wishes* w, char* why) noexcept nogil
 cdef SSL_CTX* tls_client_context(const tls_wishes* w, char* why) noexcept nogil
 cdef bint tls_use_groups(SSL_CTX* c, const char* names) noexcept nogil
-cdef void* tls_context_share(void* context) noexcept nogil
-cdef void tls_context_drop(void* context) noexcept nogil

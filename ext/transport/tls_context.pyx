@@ -61,7 +61,6 @@ from ext.transport.openssl cimport (
     SSL_CTX_set_session_id_context,
     SSL_CTX_set_verify,
     SSL_CTX_use_certificate,
-    SSL_CTX_up_ref,
     SSL_CTX_use_PrivateKey,
     TLS_client_method,
     TLS_server_method,
@@ -230,15 +229,3 @@ cdef bint tls_use_groups(SSL_CTX* c, const char* names) noexcept nogil:
     cdef bint known = SSL_CTX_set1_groups_list(c, names) == 1
     ERR_clear_error()
     return known
-
-
-cdef void* tls_context_share(void* context) noexcept nogil:
-    """One more user of a context; NULL stays NULL."""
-    if context is not NULL:
-        SSL_CTX_up_ref(<SSL_CTX*>context)
-    return context
-
-
-cdef void tls_context_drop(void* context) noexcept nogil:
-    """One user less; the last one frees it. From any thread."""
-    SSL_CTX_free(<SSL_CTX*>context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-KEPT = Path(__file__).resolve().parent / "corpus"
+KEPT = Path(__file__).resolve().parent / "kept"
 
 
 def read(target: str) -> list[bytes]:
