@@ -53,16 +53,12 @@ def base_image() -> str:
     named = os.environ.get("PENSTOCK_IMAGE_BASE")
     if named:
         return named
-    archive = WORK / "base.tar"
-    if not archive.exists():
-        built("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", f"{archive}.part")
-        Path(f"{archive}.part").rename(archive)
     context = WORK / "base"
-    context.mkdir(exist_ok=True)
+    context.mkdir(parents=True, exist_ok=True)
+    if not (context / "base.tar").exists():
+        built("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(context / "unfinished.tar"))
+        (context / "unfinished.tar").rename(context / "base.tar")
     (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    linked = context / "base.tar"
-    linked.unlink(missing_ok=True)
-    linked.hardlink_to(archive)
     buildah("bud", "--layers", "--tag", BASE, str(context))
     return BASE
 

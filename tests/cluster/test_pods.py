@@ -67,7 +67,7 @@ def sidecar_memory(cluster: Cluster, namespace: str) -> list[float]:
 @contextmanager
 def load(cluster: Cluster) -> Iterator[dict[str, Any]]:
     """Load from a pod for as long as the block runs; afterwards the dictionary holds what came of it."""
-    host = f"{pods.service()['metadata']['name']}.{cluster.namespace}"
+    host = cluster.get("service", pods.service()["metadata"]["name"])["spec"]["clusterIP"]
     words = ["exec", "-i", pods.CALLER, "--", "/usr/bin/python3", "-IS", "/load/load.py", host, "80", str(RATE)]
     kubectl = cluster.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     told: dict[str, Any] = {}
@@ -80,35 +80,34 @@ def load(cluster: Cluster) -> Iterator[dict[str, Any]]:
         kubectl.wait()
 
 
-def under_load(cluster: Cluster, watch: Watch, action: Callable[[], object], what: str, ready: int) -> dict[str, Life]:
-    """Does something to the pods under load and waits until the old ones are gone. Returns the lives that ended.
+def under_load(
+    cluster: Cluster, watch: Watch, what: str, action: Callable[[], object], ends: int, ready: int
+) -> dict[str, Life]:
+    """Does something to the pods under load, and waits until it has come to its end. Returns the lives that ended.
 
-    ready   pods that are to serve in the end
+    ends    of the pods that serve now, so many are to end
+    ready   pods that are to serve afterwards
     Fails   when one request failed, telling which and why
     """
-    before = set(watch.serving())
+    before = watch.serving()
+
+    def ended() -> dict[str, Life]:
+        return {name: watch.lives[name] for name in before if "gone" in watch.lives[name].seen}
+
     with load(cluster) as told:
         watch.steady(STEADY_S)
         action()
-        watch.until(
-            "another set of pods", lambda lives: any("ending" in lives[name].seen for name in before), READY_TIMEOUT_S
-        )
+        watch.until(f"{ends} pods gone", lambda _: len(ended()) == ends, READY_TIMEOUT_S + pods.TIMEOUT_S)
         watch.until(f"{ready} pods ready", lambda _: len(watch.serving()) == ready, READY_TIMEOUT_S)
-        watch.until("all that ends is gone", all_gone, GONE_TIMEOUT_S)
         watch.steady(STEADY_S)
-    ended = {name: watch.lives[name] for name in before if "gone" in watch.lives[name].seen}
-    took = max(life.between("ending", "gone") for life in ended.values())
+    took = max(life.between("ending", "gone") for life in ended().values())
     say(
         f"{what}: {told['answered']} answered, {told['failed']} failed in {told['seconds']} s at {RATE}/s; "
-        f"p50 {told['p50_ms']} ms, p99 {told['p99_ms']} ms; {len(ended)} pods ended, {took:.1f} s at most"
+        f"p50 {told['p50_ms']} ms, p99 {told['p99_ms']} ms; {ends} pods ended, {took:.1f} s at most"
     )
     assert told["failures"] == []
     assert told["answered"] >= RATE * 2 * STEADY_S
-    return ended
-
-
-def all_gone(lives: dict[str, Life]) -> bool:
-    return all("gone" in life.seen for life in lives.values() if "ending" in life.seen)
+    return ended()
 
 
 def assert_ended_well(ended: dict[str, Life]) -> None:
@@ -123,9 +122,7 @@ def test_rolling_update_fails_no_request(cluster: Cluster, namespace: str, watch
     def update() -> None:
         cluster.apply(pods.deployment(namespace, PODS, version="2"))
 
-    ended = under_load(cluster, watch, update, "rolling update", PODS)
-    assert len(ended) == PODS
-    assert_ended_well(ended)
+    assert_ended_well(under_load(cluster, watch, "rolling update", update, ends=PODS, ready=PODS))
 
 
 @pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
@@ -133,9 +130,7 @@ def test_deletion_of_a_pod_fails_no_request(cluster: Cluster, watch: Watch) -> N
     def delete() -> None:
         cluster.kubectl("delete", "pod", watch.serving()[0], "--wait=false")
 
-    ended = under_load(cluster, watch, delete, "deletion of a pod", PODS)
-    assert len(ended) == 1
-    assert_ended_well(ended)
+    assert_ended_well(under_load(cluster, watch, "deletion of a pod", delete, ends=1, ready=PODS))
 
 
 def test_sidecar_counts_what_it_served(cluster: Cluster, namespace: str, watch: Watch) -> None:
@@ -153,12 +148,10 @@ def test_sidecar_counts_what_it_served(cluster: Cluster, namespace: str, watch: 
 
 @pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
 def test_scale_down_fails_no_request(cluster: Cluster, watch: Watch) -> None:
-    name = f"deployment/{pods.REVISION}-deployment"
-    ended = under_load(
-        cluster, watch, lambda: cluster.kubectl("scale", name, "--replicas=1"), f"scale-down {PODS} → 1", 1
-    )
-    assert len(ended) == PODS - 1
-    assert_ended_well(ended)
+    def scale() -> None:
+        cluster.kubectl("scale", f"deployment/{pods.REVISION}-deployment", "--replicas=1")
+
+    assert_ended_well(under_load(cluster, watch, f"scale-down {PODS} → 1", scale, ends=PODS - 1, ready=1))
 
 
 @contextmanager
