@@ -55,15 +55,10 @@ class Watch:
         self._kubectl.wait()
 
     def _read(self) -> None:
-        """Documents follow each other without a mark between them."""
-        decoder, text = json.JSONDecoder(), ""
+        """One event stands on one line."""
         assert self._kubectl.stdout is not None
         for line in self._kubectl.stdout:
-            text += line
-            if line != "}\n":
-                continue
-            event, _ = decoder.raw_decode(text)
-            text = ""
+            event = json.loads(line)
             with self._changed:
                 self._note(event["type"], event["object"])
                 self._changed.notify_all()
