@@ -45,7 +45,7 @@ ADDRESS = Sanitizer(
     libraries=("libasan.so", "libubsan.so"),
     # Python keeps what it has until it ends: leaks are counted by the engine itself (EXT_DEBUG).
     options={"ASAN_OPTIONS": "detect_leaks=0:log_path={log}", "UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}"},
-    tests=("tests/wire", "tests/adversity", "tests/regress", "tests/property", "tests/unit/ext"),
+    tests=("tests/wire", "tests/adversity", "tests/regress", "tests/unit/ext"),
 )
 THREAD = Sanitizer(
     name="tsan",
@@ -109,7 +109,7 @@ def run(sanitizer: Sanitizer, arguments: Sequence[str]) -> int:
     environment = os.environ | {name: value.format(log=log) for name, value in sanitizer.options.items()}
     environment |= {"LD_PRELOAD": preload(sanitizer), "PYTHONMALLOC": "malloc"}
     tests = [test for test in sanitizer.tests if (sanitizer.home / test).exists()]
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(arguments or tests)]
+    command = [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *(arguments or tests)]
     failed = subprocess.run(command, cwd=sanitizer.home, env=environment).returncode != 0
     reports = sorted(sanitizer.reports.iterdir())
     for report in reports:

@@ -83,7 +83,8 @@ class Tally:
     def is_whole(self) -> bool:
         """All tests were asked for, and none by name."""
         option = self.config.option
-        chosen = option.keyword or option.markexpr or option.lf or option.deselect or option.collectonly
+        names = ("keyword", "markexpr", "lf", "deselect", "collectonly")
+        chosen = any(getattr(option, name, None) for name in names)
         return self.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
     def missing(self, document: Document) -> list[str]:
