@@ -12,8 +12,9 @@ import json
 import os
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from tests.cluster.cluster import ROOT, ClusterError
 
@@ -94,15 +95,37 @@ def archived(name: str) -> Path:
     return archive
 
 
-def compressed_bytes(archive: Path) -> int:
-    """What a registry would store and a node would fetch of an image, in bytes."""
+@dataclass(frozen=True)
+class Image:
+    """What an archive holds.
+
+    compressed_bytes  what a registry would store and a node would fetch
+    """
+
+    compressed_bytes: int
+    user: str
+    files: list[str]
+
+
+def opened(archive: Path) -> Image:
     with tarfile.open(archive) as tar:
 
-        def document(name: str) -> Any:
+        def blob(digest: str) -> IO[bytes]:
+            return member("blobs/" + digest.replace(":", "/"))
+
+        def member(name: str) -> IO[bytes]:
             file = tar.extractfile(name)
             assert file is not None
-            return json.load(file)
+            return file
 
-        digest = document("index.json")["manifests"][0]["digest"]
-        manifest = document("blobs/" + digest.replace(":", "/"))
-    return sum(int(part["size"]) for part in (manifest["config"], *manifest["layers"]))
+        manifest = json.load(blob(json.load(member("index.json"))["manifests"][0]["digest"]))
+        parts = (manifest["config"], *manifest["layers"])
+        names = []
+        for layer in manifest["layers"]:
+            with tarfile.open(fileobj=blob(layer["digest"])) as files:
+                names += files.getnames()
+        return Image(
+            compressed_bytes=sum(int(part["size"]) for part in parts),
+            user=json.load(blob(manifest["config"]["digest"]))["config"]["User"],
+            files=names,
+        )

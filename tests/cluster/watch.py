@@ -22,7 +22,8 @@ class Life:
     exits: dict[str, int] = field(default_factory=dict)
     """Exit codes by container."""
 
-    restarts: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)
+    """How often each container was started again."""
 
     def note(self, what: str) -> None:
         self.seen.setdefault(what, time.monotonic())
@@ -67,7 +68,7 @@ class Watch:
         life = self.lives.setdefault(pod["metadata"]["name"], Life())
         life.note("created")
         for status in pod["status"].get("containerStatuses", ()):
-            life.restarts = max(life.restarts, status["restartCount"])
+            life.restarts[status["name"]] = status["restartCount"]
             if status["name"] == "queue-proxy" and "running" in status["state"]:
                 life.note("running")
             if "terminated" in status["state"]:
@@ -87,12 +88,15 @@ class Watch:
                 raise ClusterError(f"not {what} within {timeout_s:g} s: {self.lives}")
 
     def steady(self, seconds: float) -> None:
-        """Lets time pass; fails when a pod that serves falls ill meanwhile."""
-        restarts = sum(life.restarts for life in self.lives.values())
+        """Lets time pass. Raises ClusterError as soon as a container is started again."""
+
+        def restarts() -> int:
+            return sum(sum(life.restarts.values()) for life in self.lives.values())
+
         with self._changed:
-            self._changed.wait_for(lambda: sum(life.restarts for life in self.lives.values()) > restarts, seconds)
-        if sum(life.restarts for life in self.lives.values()) > restarts:
-            raise ClusterError(f"a container was started again: {self.lives}")
+            before = restarts()
+            if self._changed.wait_for(lambda: restarts() > before, seconds):
+                raise ClusterError(f"a container was started again: {self.lives}")
 
     def serving(self) -> list[str]:
         """Names of the pods that are ready and not about to end."""
