@@ -51,7 +51,7 @@ class Cluster:
             self.load_command = shlex.split(load)
         elif (KIT / "cluster").exists():
             kit = str(KIT / "cluster")
-            self.is_ours = "running" not in run(kit, "status")
+            self.is_ours = " runs " not in run(kit, "status")
             run(kit, "up")
             self.load_command = [kit, "load"]
             self.env = shell_variables(run(kit, "env"))
