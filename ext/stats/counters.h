@@ -28,7 +28,8 @@
 /* What observing mends; the order is that of mend_cause in ext/http/head.pxd. */
 #define MENDS(X) \
     X(MENDED_LENGTHS, "lengths") X(MENDED_LINE_END, "line_end") X(MENDED_FOLD, "fold") \
-    X(MENDED_BOTH_LENGTHS, "both_lengths") X(MENDED_NAME_SPACE, "name_space")
+    X(MENDED_BOTH_LENGTHS, "both_lengths") X(MENDED_NAME_SPACE, "name_space") \
+    X(MENDED_STATUS_SPACE, "status_space") X(MENDED_CHUNK_SPACE, "chunk_space")
 
 #define LABEL_ENUM(id, label) id,
 enum listener_kind { LISTENERS(LABEL_ENUM) LISTENER_COUNT };
