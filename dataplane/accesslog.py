@@ -1,7 +1,7 @@
 """Access log: finished exchanges to lines on standard output.
 
 A line is made by the user's template or by the default one, and is written
-whole: several lines go out in one writev, and none is ever mixed with
+whole: several lines go out in one write, and none is ever mixed with
 another. With the log off nothing here is imported.
 Source: spec 1.15, DP-142 to DP-149, W13.
 """
@@ -28,7 +28,8 @@ UPSTREAM_DEFAULT = (
 ABORTED_STATUS = 500
 WRITE_BYTES = 64 * 1024
 """Lines are gathered up to this size before they are written; a pipe holds as much."""
-IOV_MAX = 512
+FILE_KIND_BITS, FILE_KIND_REGULAR = 0o170000, 0o100000
+"""Of st_mode (inode(7)); `stat` would be one more import."""
 
 JSON_ESCAPES = {34: '\\"', 92: "\\\\", 10: "\\n", 13: "\\r", 9: "\\t"}
 JSON_ESCAPES |= {c: f"\\u{c:04x}" for c in (*range(32), 127, 0x2028, 0x2029) if c not in JSON_ESCAPES}
@@ -176,73 +177,80 @@ NOBODY = Revision(name="", namespace="", service="", configuration="", pod_name=
 
 
 class LineWriter:
-    """Whole lines to one descriptor, many per system call.
+    """Whole lines to one descriptor, many per system call. Never waits.
 
-    fd        usually 1; may be a pipe, a file, or set to non-blocking.
+    fd        usually 1; may be a pipe, a file, a terminal, or non-blocking.
     dropped   lines that nobody could take, and records that the engine's
               journal could not hold; each new one is told in the log itself.
     """
 
-    __slots__ = ("_bytes", "_lines", "_told", "dropped", "fd")
+    __slots__ = ("_bytes", "_left", "_lines", "_poll", "_told", "_write_bytes", "dropped", "fd")
 
     def __init__(self, fd: int) -> None:
+        import select
+
         self.fd = fd
         self.dropped = 0
         self._told = 0
         self._lines: list[bytes] = []
         self._bytes = 0
+        self._left = b""
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        is_file = posix.fstat(fd).st_mode & FILE_KIND_BITS == FILE_KIND_REGULAR
+        # A pipe that poll(2) calls writable takes this much at once, also a blocking one.
+        self._write_bytes = WRITE_BYTES if is_file else select.PIPE_BUF
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What has been added and has not left."""
+        return self._bytes + len(self._left)
 
     def add(self, line: bytes) -> None:
         """Takes one line, and writes what has been gathered when it is enough."""
-        if not line:
-            return
         self._lines.append(line)
         self._bytes += len(line)
-        if self._bytes >= WRITE_BYTES or len(self._lines) >= IOV_MAX:
+        if self._bytes >= WRITE_BYTES:
             self.flush()
 
     def drop(self, count: int) -> None:
         """Counts records that were lost before they came here."""
         self.dropped += count
 
-    def flush(self) -> None:
-        """Writes everything; waits while a pipe is full. A reader that is gone costs the lines."""
+    def flush(self, timeout_ms: int = 0) -> bool:
+        """Writes what the descriptor takes within that time, and says whether that was all.
+
+        A reader that is gone costs the lines.
+        """
         if self.dropped != self._told:
             lost, self._told = self.dropped - self._told, self.dropped
             self._lines.append(
                 f'{{"severity": "WARNING", "message": "request log: {lost} records were dropped", '
                 f'"dropped": {lost}, "droppedInAll": {self.dropped}}}\n'.encode()
             )
-        lines, self._lines, self._bytes = self._lines, [], 0
-        if lines:
-            self._write(lines)
-
-    def _write(self, lines: list[bytes]) -> None:
-        done = 0
-        while done < len(lines):
+        data = self._left + b"".join(self._lines)
+        self._lines, self._bytes = [], 0
+        at = 0
+        while at < len(data) and self._poll.poll(timeout_ms):
             try:
-                sent = posix.writev(self.fd, lines[done : done + IOV_MAX])
+                at += posix.write(self.fd, data[at : self._end_of_write(data, at)])
             except BlockingIOError:
-                self._wait()
                 continue
             except OSError:
-                # Only what did not leave whole counts; telling it would fail as well.
-                self.dropped += len(lines) - done
+                # Telling it would fail as well.
+                self.dropped += data.count(b"\n", at)
                 self._told = self.dropped
-                return
-            while done < len(lines) and sent >= len(lines[done]):
-                sent -= len(lines[done])
-                done += 1
-            if sent:
-                lines[done] = lines[done][sent:]
+                at = len(data)
+        self._left = data[at:]
+        return not self._left
 
-    def _wait(self) -> None:
-        """Until the descriptor takes bytes again."""
-        import select
-
-        poll = select.poll()
-        poll.register(self.fd, select.POLLOUT)
-        poll.poll()
+    def _end_of_write(self, data: bytes, at: int) -> int:
+        """Up to the last line that is whole within one write, else in the middle of a long one."""
+        end = at + self._write_bytes
+        if end >= len(data):
+            return len(data)
+        newline = data.rfind(b"\n", at, end)
+        return end if newline < 0 else newline + 1
 
 
 __all__ = [

@@ -5,6 +5,8 @@
 The interpreter, the part of the standard library that can be of use, the
 system's libraries that any of it is linked with, our modules, and the packages
 that pip has put beside them, all as bytecode: a container may not write any.
+Certificate authorities lie where Debian has them, so that a volume may replace
+them for OpenSSL and gRPC alike (the Containerfile names the file to both).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from .launcher import write_launchers
 
 HOME = Path("/app")
 OURS = Path(__file__).resolve().parent.parent
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 STDLIB_UNUSED = {
     "__pycache__", "curses", "dbm", "dist-packages", "distutils", "ensurepip", "idlelib", "lib2to3", "msilib",
@@ -43,6 +46,8 @@ def main(words: list[str]) -> int:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     python = Path("/usr/bin") / version
     place(Path(sys.executable).resolve(), root, python)
+    (root / "usr" / "bin" / "python3").symlink_to(version)
+    place(AUTHORITIES, root, AUTHORITIES)
     copy_stdlib(Path(sysconfig.get_path("stdlib")), root / "usr" / "lib" / version)
     copy_sources(OURS / "dataplane", root / "app" / "dataplane", {"image.py", "launcher.py"})
     copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "testing"})
@@ -90,7 +95,7 @@ def copy_packages(source: Path, target: Path) -> None:
     def tools(folder: str, names: list[str]) -> set[str]:
         if Path(folder) == source:
             return {name for name in names if TOOLS.match(name) or name.endswith(".pth")} | {"__pycache__"}
-        return {"__pycache__", "RECORD", "tests", "test"}.intersection(names)
+        return {"__pycache__", "RECORD", "tests", "test", "roots.pem"}.intersection(names)
 
     shutil.copytree(source, target, ignore=tools)
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from posix import strerror
+
 from dataplane.errors import ConfigError, Problem
 from dataplane.plan import ADMIN, APP, DEBUG, MAIN, MAIN_TLS, METRICS, STATS, engine_bounds, queue_proxy_plan
+from ext.base.faults import fault_names
 from ext.engine import Engine
+from ext.stats.histogram import DURATION_BOUNDS_NS, SIZE_BOUNDS_BYTES
+from ext.stats.shard import counter_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +32,15 @@ class Supervisor:
     """Engine, plan and listeners of a sidecar.
 
     engine   for waiting and for what is counted
+    faults   the names of faults, by their numbers
+    duration_bounds_ns, size_bounds_bytes   upper bounds of the engine's histograms
     """
 
     __slots__ = ("_listening", "_version", "engine", "settings")
+
+    duration_bounds_ns = DURATION_BOUNDS_NS
+    size_bounds_bytes = SIZE_BOUNDS_BYTES
+    faults = fault_names()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -61,7 +72,9 @@ class Supervisor:
             try:
                 self._bind(listener, address, port, context)
             except OSError as error:
-                problems.append(Problem(VARIABLES[listener], f"port {port} cannot be bound: {error.strerror}"))
+                why = strerror(error.errno or 0)
+                what = f"port {port} of {address} cannot be bound: {why}"
+                problems.append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
 
@@ -80,10 +93,11 @@ class Supervisor:
         self.engine.use_tls(MAIN_TLS, tls)
 
     def close_listeners(self, but: tuple[int, ...] = ()) -> None:
-        """Accepts no more, on all ports at once (W42) but those named."""
+        """Accepts no more, on all ports at once (W42) but those named, and ends what is connected and idle."""
         for listener in [listener for listener in self._listening if listener not in but]:
             self.engine.close(listener)
             self._listening.remove(listener)
+        self.engine.close_idle()
 
     def pending(self) -> int | None:
         """Requests that wait or run (DP-136); None without a limit."""
@@ -101,6 +115,37 @@ class Supervisor:
             proxied_arrivals += arrived_proxied
         return integral, proxied_integral, arrivals, proxied_arrivals
 
+    def counts(self) -> dict[str, Any]:
+        """Every counter of ext/stats/counters.h, workers together: a number, or one for each of its labels."""
+        workers = [worker["counters"] for worker in self.engine.snapshot()]
+        found: dict[str, Any] = {}
+        for name, labels in counter_names():
+            if labels:
+                found[name] = {label: sum(one[name][i] for one in workers) for i, label in enumerate(labels)}
+            else:
+                found[name] = sum(one[name] for one in workers)
+        return found
+
+    def series(self) -> dict[Any, Any]:
+        """Label sets with their histograms, as series_read of ext.stats.series gives them."""
+        series: dict[Any, Any] = self.engine.series()
+        return series
+
+    def buffers(self) -> int:
+        """Bytes of bodies that wait in buffers."""
+        size: int = self.engine.buffers()
+        return size
+
+    def backlog(self) -> int:
+        """Bytes of finished exchanges that nobody has read."""
+        size: int = self.engine.backlog()
+        return size
+
+    def finished(self, bytes_max: int) -> list[tuple[Any, ...]]:
+        """Finished exchanges that nobody has read, about `bytes_max` of each worker (JOURNAL_FIELDS)."""
+        records: list[tuple[Any, ...]] = self.engine.finished(bytes_max)
+        return records
+
     def in_flight(self) -> tuple[int, int, int]:
         """For the drain: when the newest request began (ns), requests in flight, and upgraded connections."""
         newest = running = upgraded = 0
@@ -109,7 +154,7 @@ class Supervisor:
             newest = max(newest, counters["last_request_start_ns"])
             open_now = counters["upgrades"] - counters["upgrades_ended"]
             upgraded += open_now
-            running += worker["load"][1] - open_now
+            running += worker["in_flight"] - open_now
         return newest, max(0, running), upgraded
 
     def counted(self) -> dict[str, Any]:

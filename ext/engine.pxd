@@ -26,6 +26,7 @@ cdef enum order_kind:
     ORDER_PLAN               # use this plan
     ORDER_LISTEN             # accept on this descriptor
     ORDER_CLOSE              # stop accepting on this listener
+    ORDER_CLOSE_IDLE         # end connections without an exchange
     ORDER_TLS                # new connections of this listener use this context
     ORDER_DRAIN              # answers close their connections, probes are refused
     ORDER_GO_ON              # undo ORDER_DRAIN

@@ -26,8 +26,8 @@ from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post,
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
-from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
-from ext.mux.h2_server cimport h2_servers_drain
+from ext.mux.h1_server cimport h1_server, h1_server_close_idle, h1_server_end_all, h1_server_open
+from ext.mux.h2_server cimport h2_servers_drain, h2_servers_end
 from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
@@ -39,12 +39,11 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
-from ext.proxy.context cimport proxy_of
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
-from ext.stats.journal cimport journal_close, journal_drain, journal_open
+from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
 from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
-from ext.stats.shard cimport counter_add, shard_init, shard_read
+from ext.stats.shard cimport shard_init, shard_read
 from ext.certificates cimport TlsContext
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
 from ext.transport.tls cimport tls_accept
@@ -117,9 +116,13 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
     elif o.kind == ORDER_LISTEN:
         t.listeners[o.listener].on_accept = on_accept
         t.listeners[o.listener].tls = <void*>o.what
-        listener_start(&t.listeners[o.listener], &t.w, o.fd, o.listener)
+        listener_start(
+            &t.listeners[o.listener], &t.w, o.fd, o.listener, t.proxy.plan.services[o.listener].label
+        )
     elif o.kind == ORDER_CLOSE:
         listener_stop(&t.listeners[o.listener])
+    elif o.kind == ORDER_CLOSE_IDLE:
+        h1_server_close_idle(&t.w)
     elif o.kind == ORDER_TLS:
         t.listeners[o.listener].tls = <void*>o.what
     elif o.kind == ORDER_DRAIN:
@@ -133,7 +136,6 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
 
 
 cdef void on_accept(listener* l, transport* t) noexcept nogil:
-    counter_add(&l.home.stats.conns_opened[proxy_of(l.home).plan.services[l.id].label], 1)
     if l.tls is not NULL and tls_accept(t, l.tls) < 0:
         t.ops.close(t, True)
         return
@@ -141,7 +143,7 @@ cdef void on_accept(listener* l, transport* t) noexcept nogil:
 
 
 cdef void ring_bell(void* ringer) noexcept nogil:
-    """The journal has a backlog: Python comes sooner than its next tick."""
+    """The journal was empty and is no more: Python comes sooner than its next tick."""
     cdef uint64_t one = 1
     write((<handoff_queue*>ringer).bell, &one, sizeof(one))
 
@@ -244,7 +246,7 @@ cdef class Engine:
         if series_init(&t.proxy.label_sets, labels_max, SERIES_MAX) < 0:
             raise MemoryError()
         if journal_bytes and journal_open(
-            &t.proxy.finished, journal_bytes, &t.counts, journal_bytes // 16, ring_bell, &self.calls
+            &t.proxy.finished, journal_bytes, &t.counts, 1, ring_bell, &self.calls
         ) < 0:
             raise MemoryError()
 
@@ -342,6 +344,10 @@ cdef class Engine:
         """Accepts no more there; open connections go on."""
         self.tell(ORDER_CLOSE, listener, NULL, NULL)
 
+    def close_idle(self):
+        """Ends the connections of callers that carry no exchange now."""
+        self.tell(ORDER_CLOSE_IDLE, 0, NULL, NULL)
+
     def use_tls(self, int listener, TlsContext tls not None):
         """New connections of that listener get this certificate."""
         self.tell(ORDER_TLS, listener, tls.context, NULL)
@@ -372,6 +378,7 @@ cdef class Engine:
         for i in range(LISTENERS_MAX):
             listener_stop(&t.listeners[i])
         h1_server_end_all(&t.w)
+        h2_servers_end(&t.w)
         self.live.close_pools(t.w.id)
         mailbox_read(&t.w.mail)
         worker_run_errands(&t.w)
@@ -395,15 +402,18 @@ cdef class Engine:
             call = Call()
             (<Call>call).c = c
             (<Call>call).engine = self
+            (<Call>call).engine = self
             calls.append(call)
 
     def snapshot(self):
-        """One dict for each worker: "counters" by name, "load" as busy_read gives it, "conns" open now."""
+        """One dict for each worker: "counters" by name, "load" as busy_read gives it, exchanges "in_flight"
+        for the app, accepted "conns" that are open."""
         cdef int i
         return [
             {
                 "counters": shard_read(&self.threads[i].counts),
                 "load": busy_read(&self.threads[i].proxy.load),
+                "in_flight": self.threads[i].proxy.in_flight,
                 "conns": self.threads[i].w.conn_count,
             }
             for i in range(self.worker_count)
@@ -429,6 +439,14 @@ cdef class Engine:
         for i in range(self.worker_count):
             records += journal_drain(&self.threads[i].proxy.finished, bytes_max)
         return records
+
+    def backlog(self):
+        """Bytes of finished exchanges that nobody has read, all workers."""
+        cdef int i
+        cdef uint64_t waiting = 0
+        for i in range(self.worker_count):
+            waiting += journal_waiting(&self.threads[i].proxy.finished)
+        return waiting
 
     def buffers(self):
         """Bytes that wait in buffers, all workers."""

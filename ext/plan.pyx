@@ -57,14 +57,14 @@ cdef class Plan:
                 self.c.services[listener].to = (<TargetShare>made[name]).share()
 
     cdef void take_trusted(self, trusted) except *:
-        cdef const unsigned char[:] network
+        cdef bytes network
         cdef int i = 0
         self.c.trusted = <trust*>calloc(len(trusted) + 1, sizeof(trust))
         if self.c.trusted is NULL:
             raise MemoryError()
         for address, bits in trusted:
             network = address
-            memcpy(self.c.trusted[i].network, &network[0], 16)
+            memcpy(self.c.trusted[i].network, <const char*>network, 16)
             self.c.trusted[i].bits = bits
             i += 1
         self.c.trusted_count = i

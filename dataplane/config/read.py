@@ -255,7 +255,7 @@ def _drain(env: SidecarEnv, findings: Findings) -> Drain:
         grace_ms = max(0, env.revision_timeout_seconds) * 1_000 or DEFAULT_GRACE_MS
     return Drain(
         quiet_ms=findings.within("PENSTOCK_QUIET_MS", env.penstock_quiet_ms, 0, MS_HIGHEST),
-        longest_ms=max(0, grace_ms - DRAIN_MARGIN_MS),
+        longest_ms=max(grace_ms // 2, grace_ms - DRAIN_MARGIN_MS),
     )
 
 

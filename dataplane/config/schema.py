@@ -21,7 +21,8 @@ WAITING_PER_RUNNING = 10
 """Places in the waiting room for each slot, so that the autoscaler has time to react (1.9)."""
 
 DRAIN_MARGIN_MS = 5_000
-"""How long before the grace period ends a drain ends, however busy the pod is (W41)."""
+"""How long before the grace period ends a drain ends, however busy the pod is (W41); of a period so short that this
+would leave less than half of it, half."""
 
 
 class Identity(Record):

@@ -12,7 +12,8 @@ tell different stories. It also says what a snapshot has to offer:
     pending     requests that wait or run; None without a limit
     counters    name → number, or name → {label value → number}
 
-A histogram is (counts, sum, count): counts has one place per bound and one
+Status 0 and the name _OTHER stand for one of the rest, behind every bound on
+the number of label sets. A histogram is (counts, sum, count): counts has one place per bound and one
 for what is above the last, each for its own bucket alone. Durations are in
 seconds and sizes in bytes where the unit does not say otherwise.
 Source: spec 1.14, DP-135 to DP-141; W7, W27 and W28 are mended by what the
@@ -109,36 +110,52 @@ CLIENT = (
     _histogram("http.client.request.body.size", "By", "Size of request bodies sent to the container.", "client", 1),
 )
 
+LISTENER = "listener"
+
 OWN = (
-    _own(
-        "connections.open",
-        "gauge",
-        "{connection}",
-        "Connections open now, by listener.",
-        "connections_open",
-        "listener",
-    ),
+    _own("connections.open", "gauge", "{connection}", "Connections open now, by listener.", "conns_open", LISTENER),
     _own(
         "connections.accepted",
         "counter",
         "{connection}",
         "Connections accepted, by listener.",
-        "connections_accepted",
-        "listener",
+        "conns_opened",
+        LISTENER,
     ),
-    _own("requests", "counter", "{request}", "Requests whose head was complete, by listener.", "requests", "listener"),
-    _own("upstream.connections.open", "gauge", "{connection}", "Connections to the container.", "upstream_open"),
-    _own("upstream.connections.idle", "gauge", "{connection}", "Those of them that wait for work.", "upstream_idle"),
+    _own("requests", "counter", "{request}", "Requests whose head was complete, by listener.", "requests", LISTENER),
+    _own("probes", "counter", "{request}", "Probes of the platform that were answered here.", "probes"),
+    _own("upstream.connections.open", "gauge", "{connection}", "Connections to the container.", "upstream_conns_open"),
+    _own(
+        "upstream.connections.opened",
+        "counter",
+        "{connection}",
+        "Connections to the container that were sought.",
+        "upstream_conns_opened",
+    ),
     _own("pool.hits", "counter", "{request}", "Requests that went over a waiting connection.", "pool_hits"),
     _own("pool.misses", "counter", "{request}", "Requests that needed a new connection.", "pool_misses"),
     _own(
-        "pool.learned.closes",
+        "pool.peer.closes",
+        "counter",
+        "{connection}",
+        "Waiting connections that the container closed.",
+        "pool_closed_by_peer",
+    ),
+    _own(
+        "pool.early.closes",
         "counter",
         "{connection}",
         "Waiting connections left before the container would have closed them.",
-        "pool_learned_closes",
+        "pool_closed_early",
     ),
     _own("retries", "counter", "{request}", "Requests sent once more after a connection died unanswered.", "retries"),
+    _own(
+        "retries.unsafe",
+        "counter",
+        "{request}",
+        "Requests lost with a waiting connection that could not be sent once more.",
+        "retries_unsafe",
+    ),
     _own("faults", "counter", "{request}", "Exchanges that ended badly, by the name of the fault.", "faults", "fault"),
     _own("bounds.hit", "counter", "{event}", "Peers that met a bound, by its name.", "bounds_hit", "bound"),
     _own(
@@ -149,14 +166,23 @@ OWN = (
         "mended",
         "cause",
     ),
-    _own("interim.responses", "counter", "{response}", "Responses 1xx passed on.", "interim_responses"),
+    _own("interim.responses", "counter", "{response}", "Responses 1xx passed on.", "interim"),
+    _own("upgrades", "counter", "{connection}", "Connections that became something else than HTTP.", "upgrades"),
+    _own("upgrades.open", "gauge", "{connection}", "Those of them that are open now.", "upgraded_open"),
+    _own("queued", "counter", "{request}", "Requests that waited for a slot.", "waits"),
+    _own("queued.time", "counter", "s", "Time that requests waited for a slot, in all.", "waited_s"),
+    _own("queued.abandoned", "counter", "{request}", "Waiting requests whose caller left.", "abandoned"),
+    _own("tls.handshakes", "counter", "{handshake}", "TLS handshakes that were completed.", "tls_handshakes"),
     _own("received", "counter", "By", "Bytes received from callers.", "bytes_in"),
     _own("sent", "counter", "By", "Bytes sent to callers.", "bytes_out"),
+    _own("upstream.received", "counter", "By", "Bytes received from the container.", "upstream_bytes_in"),
+    _own("upstream.sent", "counter", "By", "Bytes sent to the container.", "upstream_bytes_out"),
     _own("buffers", "gauge", "By", "Memory that bodies in flight hold.", "buffer_bytes"),
+    _own("journal.records", "counter", "{record}", "Finished exchanges kept for log and traces.", "journal_records"),
     _own(
         "journal.dropped", "counter", "{record}", "Finished exchanges missing from log and traces.", "journal_dropped"
     ),
-    _own("spans.dropped", "counter", "{span}", "Spans that no collector took.", "spans_dropped"),
+    _own("spans.dropped", "counter", "{trace}", "Traces that no collector took.", "spans_dropped"),
 )
 
 OLD_COUNTS = (

@@ -78,6 +78,14 @@ def _method(method: str) -> str:
     return upper if upper in METHODS else OTHER
 
 
+def split_host(text: str) -> tuple[str, str | None]:
+    """Name and port of an authority; the port is None when there is none, an IPv6 address loses its brackets."""
+    name, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        name, port = text, ""
+    return name.removeprefix("[").removesuffix("]"), port or None
+
+
 def added(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
     """Two histograms with the same bounds as one."""
     counts = tuple([a + b for a, b in zip(left[0], right[0], strict=True)])

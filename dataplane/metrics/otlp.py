@@ -103,7 +103,10 @@ class Encoder:
             if family.label:
                 put_attributes(point.attributes, [(family.label, cause)])
             point.start_time_unix_nano, point.time_unix_nano = self._start_ns, now_ns
-            point.as_int = value
+            if isinstance(value, float):
+                point.as_double = value
+            else:
+                point.as_int = value
 
 
 class MetricsPush:

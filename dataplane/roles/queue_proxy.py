@@ -18,14 +18,15 @@ from dataplane.drain import CLOSE, DRAIN, EXIT, FLUSH, GO_ON, Drainer
 from dataplane.errors import ConfigError
 from dataplane.logs import Logger
 from dataplane.metrics.autoscaler import StatWindow
-from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, NS_PER_MS, NS_PER_S, STATS
+from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, NS_PER_MS, NS_PER_S, STATS
 from dataplane.probes import Prober
 from dataplane.supervisor import Supervisor
+from dataplane.telemetry import Telemetry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataplane.certificates import CertificateFiles
-    from dataplane.config.schema import Settings
+    from dataplane.config.schema import Settings, Tls
     from dataplane.debug import DebugPages
     from ext.engine import Call
 
@@ -46,10 +47,14 @@ class QueueProxy:
         fixed = (("knative.dev/key", f"{identity.namespace}/{identity.revision}"), ("knative.dev/pod", identity.pod))
         self.settings = settings
         self.log = Logger(settings.logging, "queueproxy", fixed)
-        self.certificates = self._certificate_files()
-        tls = self.certificates.load() if self.certificates is not None else None
+        metrics = settings.metrics.listener
+        self.certificates = self._certificate_files(settings.certificates and settings.certificates.tls)
+        self.metrics_certificates = self._certificate_files(metrics and metrics.tls)
+        tls = self.certificates and self.certificates.load()
+        metrics_tls = self.metrics_certificates and self.metrics_certificates.load()
         self.supervisor = Supervisor(settings)
-        self.supervisor.listen(tls)
+        self.supervisor.listen(tls, metrics_tls)
+        self.telemetry = Telemetry(settings, self.supervisor, self.log.warn)
         self.window = StatWindow(identity.pod, time.monotonic_ns())
         self.prober = Prober(settings.readiness, settings.app, self.log.log)
         self.drainer = Drainer(settings.drain)
@@ -62,14 +67,17 @@ class QueueProxy:
     def run(self) -> int:
         """Until the drainer says that it is over; the exit status."""
         look_ns: int | None = None
+        self.telemetry.start()
         while True:
             now_ns = time.monotonic_ns()
-            wake_ns = self.tick_ns if look_ns is None else min(self.tick_ns, look_ns)
+            wake_ns = min(self.tick_ns, look_ns or self.tick_ns, self.telemetry.due_ns or self.tick_ns)
             for call in self.supervisor.engine.wait(max(0, (wake_ns - now_ns + NS_PER_MS - 1) // NS_PER_MS)):
                 self.answer(call)
             now_ns = time.monotonic_ns()
             if now_ns >= self.tick_ns:
                 self.tick(now_ns)
+            if self.telemetry.tick(now_ns):
+                self.drainer.flushed()
             step = self.drainer.look(now_ns, *self.supervisor.in_flight())
             look_ns = now_ns if step.orders else step.look_ns
             for order in step.orders:
@@ -78,6 +86,7 @@ class QueueProxy:
                 call.answer(200, b"", b"")
             if step.status is not None:
                 self.supervisor.stop()
+                self.telemetry.end()
                 return step.status
 
     def tick(self, now_ns: int) -> None:
@@ -99,7 +108,7 @@ class QueueProxy:
             self.log.info("No new request for the quiet period; accepting no more.")
             self.supervisor.close_listeners(but=(ADMIN,))
         elif order == FLUSH:
-            self.drainer.flushed()
+            self.telemetry.close(FLUSH_S)
         elif order == EXIT:
             self.log.info("Leaving.")
 
@@ -112,6 +121,8 @@ class QueueProxy:
             self.drainer.hook(call, time.monotonic_ns())
         elif listener == STATS and path == b"/metrics":
             call.answer(200, STAT, self.window.stat.encode())
+        elif listener == METRICS:
+            self.telemetry.scrape(call)
         elif listener == DEBUG:
             self.debug(call)
         else:
@@ -124,14 +135,14 @@ class QueueProxy:
             self.pages = DebugPages(self.supervisor.counted, self.supervisor.ports())
         call.answer(*self.pages.answer(call.target, call.fields))
 
-    def _certificate_files(self) -> CertificateFiles | None:
-        """None while TLS is off."""
-        if self.settings.certificates is None:
+    def _certificate_files(self, tls: Tls | None) -> CertificateFiles | None:
+        """None where TLS is off."""
+        if tls is None:
             return None
         from dataplane.certificates import CertificateFiles
         from ext.certificates import TlsContext
 
-        return CertificateFiles(self.settings.certificates.tls, TlsContext, self.log)
+        return CertificateFiles(tls, TlsContext, self.log)
 
 
 def main() -> int:

@@ -56,6 +56,7 @@
     X(RESET_BEFORE_HEAD,         UPSTREAM, IF_REUSED, 502, 503,  0, "connection_terminated",  "connection reset before the response") \
     X(CLOSED_BEFORE_HEAD,        UPSTREAM, IF_REUSED, 502, 503,  0, "connection_terminated",  "connection closed before the response") \
     X(CLOSED_UNREAD,             UPSTREAM, IF_REUSED, 502, 503,  0, "connection_terminated",  "connection closed before the request came") \
+    X(CLOSED_IN_HEAD,            UPSTREAM, NEVER,     502, 503,  0, "http_response_incomplete", "connection ended inside the response head") \
     X(STREAM_REFUSED,            UPSTREAM, IF_REUSED, 502, 503,  0, "http_protocol_error",    "stream refused by upstream") \
     X(RESET_IN_BODY,             UPSTREAM, NEVER,     0,   0,    1, "http_response_incomplete", "connection reset inside the response") \
     X(CLOSED_IN_BODY,            UPSTREAM, NEVER,     0,   0,    1, "http_response_incomplete", "connection closed inside the response") \

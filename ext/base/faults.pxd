@@ -53,6 +53,7 @@ cdef extern from "faults.h" nogil:
         RESET_BEFORE_HEAD
         CLOSED_BEFORE_HEAD
         CLOSED_UNREAD
+        CLOSED_IN_HEAD
         STREAM_REFUSED
         RESET_IN_BODY
         CLOSED_IN_BODY

@@ -17,6 +17,7 @@ from ext.base.faults cimport (
     BAD_RESPONSE_FRAMING,
     CLOSED_BEFORE_HEAD,
     CLOSED_IN_BODY,
+    CLOSED_IN_HEAD,
     CLOSED_UNREAD,
     NO_MEMORY,
     RESET_BEFORE_HEAD,
@@ -48,6 +49,7 @@ from ext.mux.context cimport mux_context, mux_of
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
+    wire_count_mended,
     wire_fill,
     wire_flush,
     wire_init,
@@ -221,11 +223,15 @@ cdef void h1_client_run(h1_client* c) noexcept nogil:
 cdef int lost(h1_client* c, ssize_t got) noexcept nogil:
     """The connection ended before the answer did."""
     cdef int fault
-    if c.head_seen:
+    if got == -NO_MEMORY:
+        fault = NO_MEMORY
+    elif c.head_seen:
         fault = CLOSED_IN_BODY if got == IO_EOF else RESET_IN_BODY
+    elif c.answering:
+        fault = CLOSED_IN_HEAD
     elif got != IO_EOF:
         fault = RESET_BEFORE_HEAD
-    elif not c.answering and tcp_is_unread(c.wire.t, c.sent_before):
+    elif tcp_is_unread(c.wire.t, c.sent_before):
         fault = CLOSED_UNREAD
     else:
         fault = CLOSED_BEFORE_HEAD
@@ -247,9 +253,6 @@ cdef int read_head(h1_client* c) noexcept nogil:
             return AGAIN
         got = wire_fill(&c.wire, &at, &n)
         if got == IO_AGAIN:
-            return AGAIN
-        if got == -NO_MEMORY:
-            stream_fault(c, NO_MEMORY)
             return AGAIN
         if got <= 0:
             return lost(c, got)
@@ -281,6 +284,7 @@ cdef int show_head(h1_client* c, head* h, char* rest, size_t n) noexcept nogil:
     """
     cdef bint interim = h.status < 200 and h.status != 101
     cdef bint last = False
+    wire_count_mended(&c.wire, h.mended)
     if not interim:
         c.head_seen = True
         if h.status == 101:
@@ -383,6 +387,7 @@ cdef void end_answer(h1_client* c, span data) noexcept nogil:
     if result < 0:
         stream_fault(c, -result)
         return
+    wire_count_mended(&c.wire, c.body.mended)
     c.answer_done = True
     if h.field_count:
         if data.len:

@@ -67,3 +67,4 @@ cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil
 cdef void h1_server_end_all(worker* w) noexcept nogil
 cdef void h1_server_forget(h1_server* c) noexcept nogil
 cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexcept nogil
+cdef void h1_server_close_idle(worker* w) noexcept nogil

@@ -21,7 +21,7 @@ from ext.base.faults cimport (
     REQUEST_HEAD_TOO_LARGE,
     STOPPING,
 )
-from ext.base.links cimport links_append, links_empty, links_init, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_of
@@ -48,6 +48,7 @@ from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
     wire_body,
     wire_clear,
+    wire_count_mended,
     wire_fill,
     wire_flush,
     wire_init,
@@ -58,7 +59,8 @@ from ext.mux.h1_wire cimport (
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
+from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
@@ -139,6 +141,17 @@ cdef void h1_server_end_all(worker* w) noexcept nogil:
         h1_server_close(c, False)
 
 
+cdef void h1_server_close_idle(worker* w) noexcept nogil:
+    """A drain has ended: connections that carry nothing, and on which nothing has come, may go."""
+    cdef links* l = w.conns.next
+    cdef h1_server* c
+    while l != &w.conns:
+        c = <h1_server*>(<char*>l - sizeof(corpse) - sizeof(stream))
+        l = l.next
+        if c.state == SERVER_WAIT and c.wire.kept_len == 0 and not c.wire.t.readable:
+            h1_server_close(c, False)
+
+
 cdef void linger(h1_server* c) noexcept nogil:
     """Sends what waits and the FIN, then reads on for a while before it closes."""
     c.state = SERVER_LINGER
@@ -193,7 +206,10 @@ cdef void flush_now(h1_server* c) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+        if tls_is_opening(c.wire.t):
+            shard_bound(c.home.stats, BOUND_TLS_TIME)
+        else:
+            shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
     h1_server_close(c, False)
 
 
@@ -368,6 +384,7 @@ cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexc
     c.expects = result == OK and kept.expects_continue
     c.bodiless = result == OK and kept.method == METHOD_HEAD
     if result == OK:
+        wire_count_mended(&c.wire, kept.mended)
         h1_body_init(&c.body, kept.framing, kept.length, &mux_of(c.home).request_limits, True)
         is_last = kept.framing == BODY_NONE or (kept.framing == BODY_LENGTH and kept.length == 0)
     else:
@@ -444,6 +461,7 @@ cdef void show_end(h1_server* c, span data) noexcept nogil:
     if result < 0:
         owner_fault(c, -result)
         return
+    wire_count_mended(&c.wire, c.body.mended)
     c.request_done = True
     if h.field_count:
         if data.len:

@@ -23,6 +23,8 @@ cdef bint h1_upgrade_wanted(const h1_server* c, const head* h) noexcept nogil:
         return False
     if h.framing == BODY_CHUNKED or h.expects_continue or head_find(h, NAME_HTTP2_SETTINGS) is NULL:
         return False
+    if (h.repeated >> NAME_HTTP2_SETTINGS) & 1:
+        return False
     return h.framing != BODY_LENGTH or h.length <= UPGRADE_BODY_MAX
 
 

@@ -8,7 +8,7 @@ Writing    Small pieces are gathered in `out` and handed over at the end of
            at once together with what waits, and only its rest is copied.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from ext.base.chain cimport chain
 from ext.transport.transport cimport transport
@@ -40,3 +40,4 @@ cdef void wire_spend(h1_wire* w) noexcept nogil
 cdef int wire_put(h1_wire* w, const char* at, size_t n) noexcept nogil
 cdef int wire_body(h1_wire* w, const char* at, size_t n, bint last) noexcept nogil
 cdef int wire_flush(h1_wire* w) noexcept nogil
+cdef void wire_count_mended(h1_wire* w, uint64_t mended) noexcept nogil

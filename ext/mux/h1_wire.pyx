@@ -5,6 +5,7 @@ Floor      mux: may cimport ext.base, ext.stats, ext.loop, ext.http, ext.transpo
 Never      knows whether it serves or calls, nor what a head says.
 """
 
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
@@ -14,7 +15,8 @@ from ext.base.faults cimport NO_MEMORY
 from ext.base.links cimport links_init, links_remove
 from ext.base.result cimport AGAIN, OK
 from ext.http.h1_write cimport h1_chunk_head
-from ext.stats.shard cimport BOUND_BUFFERS, shard_bound
+from ext.http.head cimport MEND_CAUSES
+from ext.stats.shard cimport BOUND_BUFFERS, counter_add, shard_bound
 from ext.transport.transport cimport iovec, transport
 from ext.transport.worker cimport SCRATCH_BYTES, worker, worker_soon
 
@@ -236,3 +238,12 @@ cdef int wire_flush(h1_wire* w) noexcept nogil:
         w.shut_after = False
         w.t.ops.shut(w.t)
     return OK
+
+
+cdef void wire_count_mended(h1_wire* w, uint64_t mended) noexcept nogil:
+    """`mended` holds a bit for each mend_cause of a message (PENSTOCK_STRICT=observe)."""
+    cdef int cause
+    if mended:
+        for cause in range(<int>MEND_CAUSES):
+            if (mended >> cause) & 1:
+                counter_add(&w.t.home.stats.mended[cause], 1)

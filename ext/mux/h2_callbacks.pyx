@@ -10,7 +10,7 @@ Never      enters nghttp2 again but to submit, to consume, or to look something 
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from ext.base.arena cimport arena_new
-from ext.base.faults cimport CALLER_H2_ERROR, NO_MEMORY, REQUEST_HEAD_TOO_LARGE, UPSTREAM_H2_ERROR
+from ext.base.faults cimport CALLER_H2_ERROR, NO_MEMORY, UPSTREAM_H2_ERROR
 from ext.base.result cimport OK
 from ext.http.head cimport BODY_LENGTH
 from ext.mux.h2_guard cimport h2_guard_frame, h2_guard_opened
@@ -87,11 +87,12 @@ from ext.mux.nghttp2 cimport (
     nghttp2_submit_ping,
     nghttp2_submit_settings,
 )
-from ext.stats.shard cimport BOUND_H2_STREAMS, BOUND_HEAD_BYTES, BOUND_TRAILER_BYTES, shard_bound
+from ext.stats.shard cimport BOUND_H2_STREAMS, shard_bound
 from ext.transport.worker cimport limits, worker_soon
 
 cdef enum:
     CONTINUATIONS_MAX = 8192        # h2_guard counts them by bytes; nghttp2's own bound of 8 is below head_max
+    ACKS_SLACK = 100                # of PING and SETTINGS that the peer does not read, beyond what h2_guard allows
     RESETS_UNBOUNDED = 0x7fffffff   # h2_guard counts them
     FRAME_BYTES = 16384
 
@@ -208,8 +209,6 @@ cdef int on_frame(nghttp2_session* ng, const nghttp2_frame* frame, void* user) n
         s.in_block = False
         st = stream_by_id(ng, frame.hd.stream_id)
         if st is not NULL:
-            if st.intake.fault == REQUEST_HEAD_TOO_LARGE:
-                shard_bound(s.home.stats, BOUND_TRAILER_BYTES if st.head_seen else BOUND_HEAD_BYTES)
             if st.head_seen:
                 h2_stream_trailers(st)
             else:
@@ -341,7 +340,7 @@ cdef int h2_session_make(h2_session* s) noexcept nogil:
     nghttp2_option_set_peer_max_concurrent_streams(o, STREAMS_BEFORE_SETTINGS)
     nghttp2_option_set_max_send_header_block_length(o, 2 * <size_t>bounds.head_max + FRAME_BYTES)
     nghttp2_option_set_max_continuations(o, CONTINUATIONS_MAX)
-    nghttp2_option_set_max_outbound_ack(o, bounds.h2_control_max)
+    nghttp2_option_set_max_outbound_ack(o, ACKS_SLACK + 2 * <size_t>bounds.h2_control_max)
     nghttp2_option_set_stream_reset_rate_limit(o, RESETS_UNBOUNDED, RESETS_UNBOUNDED)
     if s.is_server:
         result = nghttp2_session_server_new2(&s.ng, CALLBACKS, s, o)

@@ -12,6 +12,7 @@ cdef enum:
 
 cdef int h2_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil
 cdef void h2_servers_drain(worker* w) noexcept nogil
+cdef void h2_servers_end(worker* w) noexcept nogil
 cdef int h2_server_upgrade(
     worker* w, transport* t, const char* settings, size_t settings_len, head* request, arena* mem,
     const char* body, size_t body_len, const char* early, size_t early_len,

@@ -14,7 +14,7 @@ from ext.base.arena cimport arena, arena_take
 from ext.base.chain cimport chain_append, chain_clear
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport BAD_UPGRADE, CALLER_H2_ERROR, CALLER_RESET, NO_MEMORY
-from ext.base.links cimport links, links_append, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_remove
 from ext.base.result cimport OK
 from ext.http.head cimport METHOD_HEAD, head
 from ext.loop.timers cimport timer_drop
@@ -26,6 +26,7 @@ from ext.mux.h2_session cimport (
     h2_session_drain,
     h2_session_feed,
     h2_session_open,
+    h2_session_stop,
     h2_side,
     h2_stream,
 )
@@ -33,6 +34,9 @@ from ext.mux.h2_stream cimport h2_stream_fill_ops, h2_stream_new, h2_stream_refu
 from ext.mux.nghttp2 cimport (
     NGHTTP2_FLAG_NONE,
     NGHTTP2_REFUSED_STREAM,
+    NGHTTP2_SETTINGS_ENABLE_PUSH,
+    NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+    NGHTTP2_SETTINGS_MAX_FRAME_SIZE,
     nghttp2_data_provider,
     nghttp2_nv,
     nghttp2_session_del,
@@ -48,6 +52,8 @@ from ext.transport.worker cimport corpse, worker, worker_inter, worker_soon
 cdef const char* SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 cdef enum:
     SWITCHING_LEN = 71
+    FRAME_SIZE_LOWEST = 16384      # of SETTINGS_MAX_FRAME_SIZE (RFC 9113 6.5.2)
+    FRAME_SIZE_HIGHEST = 16777215
 
 
 # ── the connection ────────────────────────────────────────────────────────
@@ -102,6 +108,15 @@ cdef void h2_servers_drain(worker* w) noexcept nogil:
         l = l.next
 
 
+cdef void h2_servers_end(worker* w) noexcept nogil:
+    """Before the worker stops: who waits for an answer is told so where that can still be said, or cut off."""
+    cdef links* ring = &mux_of(w).h2_servers
+    cdef h2_session* s
+    while not links_empty(ring):
+        s = <h2_session*>(<char*>ring.next - sizeof(corpse))
+        h2_session_stop(s)
+
+
 cdef ssize_t settings_decode(const char* text, size_t n, uint8_t* out) noexcept nogil:
     """base64url without padding (RFC 7540 3.2.1); the bytes, or -1."""
     cdef uint32_t bits = 0
@@ -134,6 +149,24 @@ cdef ssize_t settings_decode(const char* text, size_t n, uint8_t* out) noexcept 
             out[used] = <uint8_t>(bits >> have)
             used += 1
     return used if used % 6 == 0 else -1
+
+
+cdef bint settings_are_valid(const uint8_t* at, size_t n) noexcept nogil:
+    """Values in their ranges (RFC 9113 6.5.2); nghttp2 would end the connection for others."""
+    cdef int id
+    cdef uint32_t value
+    while n:
+        id = at[0] << 8 | at[1]
+        value = <uint32_t>at[2] << 24 | <uint32_t>at[3] << 16 | <uint32_t>at[4] << 8 | at[5]
+        if id == NGHTTP2_SETTINGS_ENABLE_PUSH and value > 1:
+            return False
+        if id == NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE and value >> 31:
+            return False
+        if id == NGHTTP2_SETTINGS_MAX_FRAME_SIZE and not FRAME_SIZE_LOWEST <= value <= FRAME_SIZE_HIGHEST:
+            return False
+        at += 6
+        n -= 6
+    return True
 
 
 cdef void session_discard(h2_session* s, h2_stream* st) noexcept nogil:
@@ -170,7 +203,7 @@ cdef int h2_server_upgrade(
     cdef h2_session* s
     cdef h2_stream* st
     cdef bint reading = w.reading
-    if n < 0:
+    if n < 0 or not settings_are_valid(payload, <size_t>n):
         return -BAD_UPGRADE
     on_ready = t.on_ready
     s = session_new(w, t)

@@ -134,4 +134,5 @@ cdef void h2_session_flush(h2_session* s) noexcept nogil
 cdef void h2_session_end(h2_session* s, int fault) noexcept nogil
 cdef void h2_session_finish(h2_session* s, int fault) noexcept nogil
 cdef void h2_session_drain(h2_session* s) noexcept nogil
+cdef void h2_session_stop(h2_session* s) noexcept nogil
 cdef void h2_session_clock(h2_session* s) noexcept nogil

@@ -20,6 +20,7 @@ from ext.base.faults cimport (
     CONNECT_TIMED_OUT,
     HEAD_TIMED_OUT,
     NO_MEMORY,
+    STOPPING,
     UPSTREAM_H2_ERROR,
 )
 from ext.base.links cimport links, links_empty, links_init, links_remove
@@ -313,3 +314,17 @@ cdef void h2_session_drain(h2_session* s) noexcept nogil:
     s.draining = True
     nghttp2_submit_shutdown_notice(s.ng)
     worker_soon(s.home, &s.outbox)
+
+
+cdef void h2_session_stop(h2_session* s) noexcept nogil:
+    """Tells the owners of all streams that the worker stops, writes what they say to that, and closes."""
+    cdef links* l = s.streams.next
+    cdef h2_stream* st
+    while l is not &s.streams:
+        st = stream_of_link(l)
+        l = l.next
+        if st.base.owner is not NULL:
+            st.base.events.on_fault(st.base.owner, STOPPING)
+    nghttp2_session_terminate_session(s.ng, NGHTTP2_NO_ERROR)
+    h2_session_flush(s)
+    h2_session_end(s, STOPPING)

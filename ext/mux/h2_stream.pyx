@@ -201,7 +201,7 @@ cdef void on_turn(errand* e) noexcept nogil:
     """At the end of the turn: what is stored and wanted, then the room."""
     cdef h2_stream* st = <h2_stream*>e.owner
     show(st)
-    if st.room_owed and st.base.owner is not NULL and st.session is not NULL and st.queue.len == 0:
+    if st.room_owed and st.base.owner is not NULL and st.queue.len == 0:
         st.room_owed = False
         st.base.events.on_room(st.base.owner)
 
@@ -237,6 +237,7 @@ cdef void end_for_owner(h2_stream* st, int fault) noexcept nogil:
         let_die(st)
     elif fault:
         st.in_end = False
+        st.room_owed = False
         st.base.events.on_fault(st.base.owner, fault)
 
 
@@ -250,6 +251,8 @@ cdef void h2_stream_refuse(h2_stream* st, uint32_t code) noexcept nogil:
 cdef void h2_stream_fail(h2_stream* st, int fault, uint32_t code) noexcept nogil:
     """RST_STREAM, and the owner hears why."""
     h2_stream_refuse(st, code)
+    st.in_end = False
+    st.room_owed = False
     if st.base.owner is not NULL:
         st.base.events.on_fault(st.base.owner, fault)
 

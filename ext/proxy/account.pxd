@@ -6,4 +6,5 @@ from ext.proxy.exchange cimport exchange
 
 cdef void account_start(exchange* x) noexcept nogil
 cdef void account_in(exchange* x) noexcept nogil
+cdef void account_fault(exchange* x, int fault) noexcept nogil
 cdef void account_done(exchange* x, const stream* down) noexcept nogil

@@ -5,23 +5,36 @@ Floor      proxy: may cimport every floor below.
 
 One status is told everywhere, in the metrics as in the log: what the caller
 was told; 504 for an answer that ran out of time after its head, 500 for one
-that the app broke off, 499 when the caller left before there was any.
+that was cut then, 499 when the caller left before there was any. After an
+upgrade it stays 101.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, memset
 
-from ext.base.faults cimport CALLER, UPSTREAM, fault_row, fault_table
+from ext.base.atomics cimport i64_store_relaxed
+from ext.base.faults cimport (
+    CALLER,
+    CALLER_GONE,
+    CALLER_RESET,
+    NO_DESCRIPTORS,
+    REQUEST_HEAD_TOO_LARGE,
+    REQUEST_TRAILER_TOO_LARGE,
+    RESPONSE_HEAD_TOO_LARGE,
+    RESPONSE_TRAILER_TOO_LARGE,
+    fault_row,
+    fault_table,
+)
 from ext.base.span cimport span, span_is, span_of
-from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head, head_find, mend_cause
-from ext.http.head cimport MEND_CAUSES
+from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head, head_find
 from ext.http.names cimport (
     NAME_K_ORIGINAL_HOST,
     NAME_KNATIVE_SERVING_DEFAULT_ROUTE,
     NAME_KNATIVE_SERVING_TAG,
 )
 from ext.proxy.context cimport proxy_context, proxy_of
+from ext.proxy.exchange cimport EXCHANGE_PARKED
 from ext.proxy.plan cimport proxy_plan
 from ext.proxy.trace cimport TRACE_ON, TRACE_SAMPLED
 from ext.stats.busy cimport busy_in, busy_out
@@ -48,7 +61,16 @@ from ext.stats.journal cimport (
     journal_entry,
 )
 from ext.stats.series cimport outcome, series_add
-from ext.stats.shard cimport counter_add, counter_set
+from ext.stats.shard cimport (
+    BOUND_DESCRIPTORS,
+    BOUND_HEAD_BYTES,
+    BOUND_TRAILER_BYTES,
+    LISTENER_MAIN,
+    LISTENER_MAIN_TLS,
+    counter_add,
+    counter_set,
+    shard_bound,
+)
 
 
 cdef enum:
@@ -58,21 +80,31 @@ cdef enum:
 
 cdef void account_start(exchange* x) noexcept nogil:
     """A head has come."""
-    cdef int cause
     counter_add(&x.home.stats.requests[x.label], 1)
-    if x.request.mended:
-        for cause in range(<int>MEND_CAUSES):
-            if (x.request.mended >> cause) & 1:
-                counter_add(&x.home.stats.mended[cause], 1)
 
 
 cdef void account_in(exchange* x) noexcept nogil:
     """It is a request for the app: from here on the autoscaler counts it (spec 1.9)."""
     counter_set(x.home.stats.last_request_start_ns, x.home.now_ns)
+    x.in_flight = True
+    i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight + 1)
     if x.bypass:
         return
     x.counted = True
     busy_in(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
+
+
+cdef void account_fault(exchange* x, int fault) noexcept nogil:
+    """The first fault of an exchange; it may be a bound that a peer ran into."""
+    counter_add(&x.home.stats.faults[fault], 1)
+    if fault == REQUEST_HEAD_TOO_LARGE or fault == RESPONSE_HEAD_TOO_LARGE:
+        shard_bound(x.home.stats, BOUND_HEAD_BYTES)
+    elif fault == REQUEST_TRAILER_TOO_LARGE or fault == RESPONSE_TRAILER_TOO_LARGE:
+        shard_bound(x.home.stats, BOUND_TRAILER_BYTES)
+    elif fault == NO_DESCRIPTORS:
+        shard_bound(x.home.stats, BOUND_DESCRIPTORS)
+    elif x.state == EXCHANGE_PARKED and (fault == CALLER_GONE or fault == CALLER_RESET):
+        counter_add(x.home.stats.abandoned, 1)
 
 
 cdef int status_of(const exchange* x) noexcept nogil:
@@ -81,14 +113,22 @@ cdef int status_of(const exchange* x) noexcept nogil:
         return x.status
     if x.status == 0:
         return STATUS_LEFT if row.blame == CALLER else row.status
-    if row.status == 504:
+    if row.status == 504 and not x.raw:
         return 504
     return 500 if is_aborted(x) else x.status
 
 
 cdef bint is_aborted(const exchange* x) noexcept nogil:
-    """The app broke its answer off after the head had gone."""
-    return x.fault and fault_table[x.fault].blame == UPSTREAM and fault_table[x.fault].status == 0
+    """The app's answer was cut after its head, and neither the caller nor time was the reason."""
+    cdef const fault_row* row = &fault_table[x.fault]
+    return x.fault and x.up_status and not x.raw and row.blame != CALLER and row.status != 504
+
+
+cdef uint64_t stamp_of(const exchange* x, uint64_t at_ns) noexcept nogil:
+    """Time since the start, at least 1; 0 for what never came."""
+    if at_ns == 0:
+        return 0
+    return at_ns - x.start_ns if at_ns > x.start_ns else 1
 
 
 cdef span tag_of(const head* h) noexcept nogil:
@@ -146,14 +186,13 @@ cdef void big_endian(uint8_t* to, uint64_t word) noexcept nogil:
 
 cdef void fill_entry(const exchange* x, const stream* down, journal_entry* e) noexcept nogil:
     """The fixed part of a record."""
-    cdef uint64_t start = x.start_ns
     memset(e, 0, sizeof(journal_entry))
     e.start_unix_ns = x.wall_ns
-    e.stamps_ns[<int>STAMP_ADMITTED] = x.admitted_ns - start if x.admitted_ns else 0
-    e.stamps_ns[<int>STAMP_CONNECTED] = x.sent_ns - start if x.sent_ns else 0
-    e.stamps_ns[<int>STAMP_SENT] = x.sent_ns - start if x.sent_ns else 0
-    e.stamps_ns[<int>STAMP_ANSWERED] = x.first_ns - start if x.first_ns else 0
-    e.stamps_ns[<int>STAMP_DONE] = x.home.now_ns - start
+    e.stamps_ns[<int>STAMP_ADMITTED] = stamp_of(x, x.admitted_ns)
+    e.stamps_ns[<int>STAMP_CONNECTED] = stamp_of(x, x.sent_ns)
+    e.stamps_ns[<int>STAMP_SENT] = stamp_of(x, x.sent_ns)
+    e.stamps_ns[<int>STAMP_ANSWERED] = stamp_of(x, x.first_ns)
+    e.stamps_ns[<int>STAMP_DONE] = stamp_of(x, x.home.now_ns)
     e.request_bytes = <uint64_t>x.request_bytes
     e.response_bytes = <uint64_t>x.response_bytes
     e.content_length = x.request.length if x.request.framing == BODY_LENGTH else 0
@@ -232,6 +271,8 @@ cdef void account_done(exchange* x, const stream* down) noexcept nogil:
     if x.counted:
         x.counted = False
         busy_out(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
+    if x.in_flight:
+        i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight - 1)
     if x.raw:
         counter_add(x.home.stats.upgrades_ended, 1)
     if x.request is NULL:
@@ -239,5 +280,5 @@ cdef void account_done(exchange* x, const stream* down) noexcept nogil:
     if plan.metrics and not probe:
         count_series(x, down)
     if (plan.logging and (plan.log_probes or not probe)) or x.trace_flags & TRACE_SAMPLED:
-        if x.to is not NULL or probe and x.label < 2:
+        if x.label == LISTENER_MAIN or x.label == LISTENER_MAIN_TLS:
             write_journal(x, down)

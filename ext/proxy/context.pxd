@@ -18,6 +18,7 @@ cdef struct proxy_context:
     busy load                # inline: what the autoscaler eats
     series label_sets        # inline: histograms by label set
     journal finished         # inline: records of finished exchanges, off unless somebody reads them
+    int64_t in_flight        # exchanges for the app that have not ended; read by Python
     uint64_t random          # state of the generator of trace ids
     int64_t date_s           # second that `date` is for
     char date[32]

@@ -68,6 +68,7 @@ cdef struct exchange:
     chain replay             # inline: the body so far, for a retry
     uint8_t listener         # which port it came by
     uint8_t label            # listener_kind of the statistics
+    bint in_flight           # a drain waits for it
     bint counted             # it is among the requests in flight
     bint proxied             # it came through an activator
     bint probe               # a probe: not counted, not measured

@@ -18,8 +18,6 @@ from ext.base.clock cimport NS_PER_S, clock_wall_ns
 from ext.base.debug cimport LIVE_DOWN, LIVE_EXCHANGE, LIVE_UP
 from ext.base.faults cimport (
     BAD_RESPONSE_LINE,
-    CALLER_GONE,
-    CALLER_RESET,
     CLOSED_BEFORE_HEAD,
     CLOSED_UNREAD,
     HANDOFF_LOST,
@@ -39,7 +37,7 @@ from ext.http.head cimport METHOD_DELETE, METHOD_GET, METHOD_HEAD, METHOD_OPTION
 from ext.http.names cimport NAME_IDEMPOTENCY_KEY
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
 from ext.mux.stream cimport stream, stream_events
-from ext.proxy.account cimport account_done, account_in, account_start
+from ext.proxy.account cimport account_done, account_fault, account_in, account_start
 from ext.proxy.context cimport proxy_of
 from ext.proxy.relay cimport (
     relay_down_body,
@@ -123,7 +121,8 @@ cdef void admit(exchange* x) noexcept nogil:
     """ADMIT: a slot now, a place in the waiting room, or no."""
     cdef int result
     account_in(x)
-    trace_begin(x)
+    if not x.bypass:
+        trace_begin(x)
     if x.to.request_ns == 0:
         exchange_fail(x, REQUEST_TIMED_OUT)
         return
@@ -351,9 +350,7 @@ cdef void exchange_fail(exchange* x, int fault) noexcept nogil:
         return
     if x.fault == 0:
         x.fault = fault
-        counter_add(&x.home.stats.faults[fault], 1)
-        if x.state == EXCHANGE_PARKED and (fault == CALLER_GONE or fault == CALLER_RESET):
-            counter_add(x.home.stats.abandoned, 1)
+        account_fault(x, fault)
     timer_drop(&x.pause)
     let_go_up(x, fault)
     if not x.head_sent and fault_table[fault].status:

@@ -30,6 +30,7 @@ from ext.http.names cimport (
     NAME_KNATIVE_SERVING_REVISION,
     NAME_TE,
     NAME_TRACEPARENT,
+    NAME_TRACESTATE,
     NAME_X_FORWARDED_FOR,
     NAME_X_FORWARDED_HOST,
     NAME_X_FORWARDED_PROTO,
@@ -40,7 +41,7 @@ from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange
 from ext.proxy.forwarded cimport forwarded_value
 from ext.proxy.route cimport route_trusts
-from ext.proxy.trace cimport trace_parent_value
+from ext.proxy.trace cimport TRACE_NEW, trace_parent_value
 
 cdef uint64_t NEVER_UP = (
     (<uint64_t>1 << NAME_HOST)
@@ -131,6 +132,8 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
     if x.trace_flags:
         dropped |= <uint64_t>1 << NAME_TRACEPARENT
+    if x.trace_flags & TRACE_NEW:
+        dropped |= <uint64_t>1 << NAME_TRACESTATE
     copy_fields(h, out, dropped)
     out.authority = host_for_app(x, h)
     if span_is_nocase(h.upgrade, b"h2c", 3):

@@ -12,6 +12,7 @@ from ext.proxy.exchange cimport exchange
 cdef enum trace_flag:
     TRACE_ON = 1         # ids were given
     TRACE_SAMPLED = 2    # spans are exported
+    TRACE_NEW = 4        # it began here: what the caller says of another trace is not passed on
 
 cdef enum:
     TRACEPARENT_BYTES = 55

@@ -83,7 +83,7 @@ cdef void trace_begin(exchange* x) noexcept nogil:
         sampled = plan.trace_threshold == ALWAYS or x.trace[1] < plan.trace_threshold
     x.trace[2] = random_word(p)
     x.call_span = random_word(p)
-    x.trace_flags = TRACE_ON | (TRACE_SAMPLED if sampled else 0)
+    x.trace_flags = TRACE_ON | (TRACE_SAMPLED if sampled else 0) | (0 if has_parent else TRACE_NEW)
 
 
 cdef char* hex_of(char* to, uint64_t word) noexcept nogil:

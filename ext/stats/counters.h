@@ -18,12 +18,11 @@
 /* Bounds that a peer can run into, by cause. */
 #define BOUNDS(X) \
     X(BOUND_HEAD_BYTES, "head_bytes") X(BOUND_HEAD_TIME, "head_time") X(BOUND_TRAILER_BYTES, "trailer_bytes") \
-    X(BOUND_IDLE_TIME, "idle_time") X(BOUND_BODY_TIME, "body_time") X(BOUND_PIPELINE, "pipeline") \
-    X(BOUND_INTERIM, "interim") X(BOUND_H2_STREAMS, "h2_streams") X(BOUND_H2_RESETS, "h2_resets") \
+    X(BOUND_IDLE_TIME, "idle_time") X(BOUND_INTERIM, "interim") \
+    X(BOUND_H2_STREAMS, "h2_streams") X(BOUND_H2_RESETS, "h2_resets") \
     X(BOUND_H2_CONTINUATION, "h2_continuation") X(BOUND_H2_PINGS, "h2_pings") \
     X(BOUND_H2_SETTINGS, "h2_settings") X(BOUND_H2_EMPTY, "h2_empty_frames") X(BOUND_H2_WINDOW, "h2_window") \
-    X(BOUND_TLS_TIME, "tls_time") X(BOUND_CONNS, "connections") X(BOUND_DESCRIPTORS, "descriptors") \
-    X(BOUND_BUFFERS, "buffers")
+    X(BOUND_TLS_TIME, "tls_time") X(BOUND_DESCRIPTORS, "descriptors") X(BOUND_BUFFERS, "buffers")
 
 /* What observing mends; the order is that of mend_cause in ext/http/head.pxd. */
 #define MENDS(X) \

@@ -20,6 +20,7 @@ drained and a reader that finds nothing more, at least one sees the other.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from ext.base.atomics cimport u64_load_full, u64_load_relaxed
 from ext.base.span cimport span
 from ext.stats.shard cimport shard
 
@@ -94,6 +95,14 @@ cdef char* journal_begin(journal* j, journal_entry* entry) noexcept nogil
 cdef void journal_end(journal* j) noexcept nogil
 cdef int journal_write(journal* j, journal_entry* entry, const span* texts) noexcept nogil
 cdef list journal_drain(journal* j, size_t bytes_max)
+
+
+cdef inline uint64_t journal_waiting(const journal* j) noexcept nogil:
+    """Bytes between writer and reader, what is skipped included; for the reader."""
+    cdef uint64_t tail = u64_load_relaxed(&j.tail)
+    if tail == u64_load_full(&j.skip_from):
+        tail = u64_load_full(&j.skip_to)
+    return u64_load_full(&j.head) - tail
 
 
 cdef inline bint journal_is_open(const journal* j) noexcept nogil:

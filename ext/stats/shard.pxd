@@ -26,8 +26,6 @@ cdef extern from "ext/stats/counters.h" nogil:
         BOUND_HEAD_TIME
         BOUND_TRAILER_BYTES
         BOUND_IDLE_TIME
-        BOUND_BODY_TIME
-        BOUND_PIPELINE
         BOUND_INTERIM
         BOUND_H2_STREAMS
         BOUND_H2_RESETS
@@ -37,10 +35,11 @@ cdef extern from "ext/stats/counters.h" nogil:
         BOUND_H2_EMPTY
         BOUND_H2_WINDOW
         BOUND_TLS_TIME
-        BOUND_CONNS
         BOUND_DESCRIPTORS
         BOUND_BUFFERS
         BOUND_COUNT
+    enum mended_cause:
+        MENDED_COUNT
     struct shard:
         uint64_t* conns_opened           # inline: by listener_kind
         uint64_t* conns_closed           # inline: by listener_kind
@@ -90,6 +89,7 @@ cdef inline void counter_add(uint64_t* counter, uint64_t n) noexcept nogil:
 cdef inline void counter_set(uint64_t* counter, uint64_t value) noexcept nogil:
     """For last_request_start_ns."""
     u64_store_relaxed(counter, value)
+
 
 
 cdef inline void shard_bound(shard* s, int cause) noexcept nogil:

@@ -183,7 +183,7 @@ cdef class Echo:
         cdef uint16_t port = 0
         cdef int fd = listen_open(b"127.0.0.1", 0, False, &port)
         self.line.door.on_accept = on_accept
-        listener_start(&self.line.door, &self.line.w, fd, 0)
+        listener_start(&self.line.door, &self.line.w, fd, 0, 0)
         self.port = port
         return port
 

@@ -18,6 +18,7 @@ cdef struct listener:
     watch w                  # inline: fd owned
     worker* home             # borrows
     int id                   # of the plan: which port this is
+    int label                # listener_kind of the statistics
     void* tls                # shares: SSL_CTX of new connections; NULL for cleartext; swapped by the worker itself
     timer rest               # inline: runs while the listener rests
     int burst                # accepts of the next turn
@@ -26,5 +27,5 @@ cdef struct listener:
     void (*on_accept)(listener* l, transport* t) noexcept nogil
 
 cdef int listen_open(const char* host, uint16_t port, bint shared, uint16_t* bound) noexcept nogil
-cdef int listener_start(listener* l, worker* w, int fd, int id) noexcept nogil
+cdef int listener_start(listener* l, worker* w, int fd, int id, int label) noexcept nogil
 cdef void listener_stop(listener* l) noexcept nogil

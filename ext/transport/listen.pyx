@@ -143,6 +143,7 @@ cdef void on_connections(watch* w, uint32_t ready) noexcept nogil:
         if t is NULL:
             continue
         t.via = l
+        counter_add(&l.home.stats.conns_opened[l.label], 1)
         if not tcp_start(t):
             t.ops.close(t, True)
             continue
@@ -152,7 +153,7 @@ cdef void on_connections(watch* w, uint32_t ready) noexcept nogil:
     l.burst = l.burst * 2 if l.burst < BURST_MAX else BURST_MAX
 
 
-cdef int listener_start(listener* l, worker* w, int fd, int id) noexcept nogil:
+cdef int listener_start(listener* l, worker* w, int fd, int id, int label) noexcept nogil:
     """In the worker's thread; takes the descriptor."""
     l.w.fd = fd
     l.w.eager = False
@@ -160,6 +161,7 @@ cdef int listener_start(listener* l, worker* w, int fd, int id) noexcept nogil:
     l.w.on_ready = on_connections
     l.home = w
     l.id = id
+    l.label = label
     l.burst = 1
     l.resting = False
     timer_init(&l.rest, rested, l)

@@ -30,6 +30,7 @@ from ext.base.links cimport links_init
 from ext.base.slab cimport slab_give, slab_take
 from ext.stats.shard cimport counter_add
 from ext.loop.poller cimport READY_ERR, READY_HUP, READY_IN, READY_OUT, READY_RDHUP, poller_add, watch
+from ext.transport.listen cimport listener
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, PEER_TEXT_MAX, iovec, transport, transport_ops
 from ext.transport.worker cimport corpse, worker, worker_inter
 
@@ -158,6 +159,8 @@ cdef void tcp_close(transport* t, bint hard) noexcept nogil:
     if t.closed:
         return
     t.closed = True
+    if t.via is not NULL:
+        counter_add(&t.home.stats.conns_closed[(<listener*>t.via).label], 1)
     if hard:
         now.l_onoff = 1
         now.l_linger = 0

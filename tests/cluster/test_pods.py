@@ -1,98 +1,199 @@
-"""Pods: the image as the sidecar of real pods, under load, while Kubernetes replaces and removes them."""
+"""Pods: the sidecar's image in real pods, through everything that Kubernetes does to a revision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
-from tests.cluster.callers import Callers
-from tests.cluster.images import compressed_bytes
-from tests.cluster.kit import Cluster
-from tests.cluster.objects import NAME, deployment, service
+from dataplane.contract.ports import SERVING_PORT, STATS_PORT, USER_METRICS_PORT
+from tests.cluster import images, pods
+from tests.cluster.cluster import Cluster, say
+from tests.cluster.pods import PODS, READY_TIMEOUT_S
+from tests.cluster.watch import Life, Watch
 
-MIB = 1 << 20
-IMAGE_MAX = 30 * MIB
-PER_SECOND = 200
-PODS = ("pods", "-l", f"app={NAME}")
+RATE = 200
+"""Requests in a second."""
 
+IMAGE_BYTES_MAX = 30 << 20
+DRAIN_S = 30
+"""How long no request may have started for a drain to end (1.17)."""
 
-def pods(cluster: Cluster) -> set[str]:
-    return {pod["metadata"]["name"] for pod in cluster.get(*PODS)["items"]}
+GONE_TIMEOUT_S = pods.TIMEOUT_S + 30
+STEADY_S = 3.0
+"""How long the load runs before anything is done to the pods, and after."""
 
-
-def settle(cluster: Cluster, leaving: set[str]) -> None:
-    """Until the Deployment is as it was asked for, and these pods are gone, their drain included."""
-    cluster.kubectl("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
-    for pod in leaving:
-        cluster.kubectl("wait", "--for=delete", f"pod/{pod}", "--timeout=240s")
-
-
-@pytest.fixture(scope="module")
-def address(cluster: Cluster) -> str:
-    """Of the Service, with two pods that are ready behind it."""
-    cluster.apply(deployment(2, "one"), service())
-    settle(cluster, set())
-    found: str = cluster.get("service", NAME)["spec"]["clusterIP"]
-    return found
+CALLED = re.compile(r"http_server_request_duration_seconds_count\{[^}]*\} (\d+)")
 
 
-@pytest.fixture
-def callers(address: str) -> Iterator[Callers]:
-    made = Callers(address, 80, PER_SECOND)
-    made.start()
-    yield made
-    made.end()
+def test_image_is_small(sidecar_archive: Path) -> None:
+    size = images.compressed_bytes(sidecar_archive)
+    say(f"image: {size / (1 << 20):.1f} MiB compressed (at most {IMAGE_BYTES_MAX >> 20})")
+    assert size <= IMAGE_BYTES_MAX
 
 
-def test_the_image_is_small(sidecar_archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    size = compressed_bytes(sidecar_archive)
-    with capsys.disabled():
-        print(f"\nimage: {size / MIB:.1f} MiB compressed; at most {IMAGE_MAX // MIB}")
-    assert size <= IMAGE_MAX
+def test_pods_become_ready(cluster: Cluster, watch: Watch) -> None:
+    lives = watch.lives.values()
+    whole = sorted(life.between("created", "ready") for life in lives)
+    sidecar = sorted(life.between("running", "ready") for life in lives)
+    say(f"cold: pod created → ready {whole[0]:.2f} to {whole[-1]:.2f} s ({PODS} at once)")
+    say(f"      sidecar seen running → ready {sidecar[0]:.2f} to {sidecar[-1]:.2f} s")
+    assert all(life.restarts == 0 for life in lives)
 
 
-@pytest.mark.spec("DP-011", "DP-023", "DP-026")
-def test_a_pod_becomes_ready_with_nothing_allowed_to_its_sidecar(cluster: Cluster, address: str) -> None:
-    for pod in cluster.get(*PODS)["items"]:
-        states = {state["name"]: state for state in pod["status"]["containerStatuses"]}
-        assert states["queue-proxy"]["ready"]
-        assert states["queue-proxy"]["restartCount"] == 0
+def sidecar_memory(cluster: Cluster, namespace: str) -> list[float]:
+    """Resident memory of each sidecar in MiB, as the kubelets count it."""
+    found = []
+    for node in cluster.get("nodes")["items"]:
+        stats = json.loads(
+            cluster.kubectl("get", "--raw", f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary")
+        )
+        for pod in stats["pods"]:
+            if pod["podRef"]["namespace"] == namespace:
+                queue_proxies = [one for one in pod["containers"] if one["name"] == "queue-proxy"]
+                found += [one["memory"]["rssBytes"] / (1 << 20) for one in queue_proxies if "rssBytes" in one["memory"]]
+    return sorted(found)
 
 
-def test_a_rolling_update_loses_no_request(
-    cluster: Cluster, callers: Callers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = pods(cluster)
-    cluster.apply(deployment(2, "two"))
-    settle(cluster, before)
-    callers.end()
-    report(capsys, "rolling update", callers)
-    assert callers.failed == {}
-    assert pods(cluster).isdisjoint(before)
+@contextmanager
+def load(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Load from a pod for as long as the block runs; afterwards the dictionary holds what came of it."""
+    host = f"{pods.service()['metadata']['name']}.{cluster.namespace}"
+    words = ["exec", "-i", pods.CALLER, "--", "/usr/bin/python3", "-IS", "/load/load.py", host, "80", str(RATE)]
+    kubectl = cluster.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told: dict[str, Any] = {}
+    try:
+        yield told
+        output, _ = kubectl.communicate("stop\n", timeout=60)
+        told.update(json.loads(output))
+    finally:
+        kubectl.kill()
+        kubectl.wait()
 
 
-def test_scaling_down_loses_no_request(cluster: Cluster, callers: Callers, capsys: pytest.CaptureFixture[str]) -> None:
-    cluster.kubectl("scale", f"deployment/{NAME}", "--replicas=3")
-    settle(cluster, set())
-    before = pods(cluster)
-    cluster.kubectl("scale", f"deployment/{NAME}", "--replicas=1")
-    settle(cluster, before - one_that_stays(cluster))
-    callers.end()
-    report(capsys, "scale down", callers)
-    assert callers.failed == {}
+def under_load(cluster: Cluster, watch: Watch, action: Callable[[], object], what: str, ready: int) -> dict[str, Life]:
+    """Does something to the pods under load and waits until the old ones are gone. Returns the lives that ended.
+
+    ready   pods that are to serve in the end
+    Fails   when one request failed, telling which and why
+    """
+    before = set(watch.serving())
+    with load(cluster) as told:
+        watch.steady(STEADY_S)
+        action()
+        watch.until(
+            "another set of pods", lambda lives: any("ending" in lives[name].seen for name in before), READY_TIMEOUT_S
+        )
+        watch.until(f"{ready} pods ready", lambda _: len(watch.serving()) == ready, READY_TIMEOUT_S)
+        watch.until("all that ends is gone", all_gone, GONE_TIMEOUT_S)
+        watch.steady(STEADY_S)
+    ended = {name: watch.lives[name] for name in before if "gone" in watch.lives[name].seen}
+    took = max(life.between("ending", "gone") for life in ended.values())
+    say(
+        f"{what}: {told['answered']} answered, {told['failed']} failed in {told['seconds']} s at {RATE}/s; "
+        f"p50 {told['p50_ms']} ms, p99 {told['p99_ms']} ms; {len(ended)} pods ended, {took:.1f} s at most"
+    )
+    assert told["failures"] == []
+    assert told["answered"] >= RATE * 2 * STEADY_S
+    return ended
 
 
-def one_that_stays(cluster: Cluster) -> set[str]:
-    """Once the other pods have been told to leave."""
-    cluster.kubectl("wait", "--for=jsonpath={.spec.replicas}=1", f"deployment/{NAME}", "--timeout=60s")
-    cluster.kubectl("wait", "--for=jsonpath={.status.replicas}=1", f"deployment/{NAME}", "--timeout=60s")
-    items = cluster.get(*PODS)["items"]
-    return {pod["metadata"]["name"] for pod in items if "deletionTimestamp" not in pod["metadata"]}
+def all_gone(lives: dict[str, Life]) -> bool:
+    return all("gone" in life.seen for life in lives.values() if "ending" in life.seen)
 
 
-def report(capsys: pytest.CaptureFixture[str], what: str, callers: Callers) -> None:
-    with capsys.disabled():
-        answered, failed = sum(callers.answered.values()), sum(callers.failed.values())
-        print(f"\n{what}: {answered} requests at {callers.per_second}/s, {failed} failed", dict(callers.failed) or "")
+def assert_ended_well(ended: dict[str, Life]) -> None:
+    """Nobody was killed, and the app outlived the quiet period (DP-166)."""
+    for life in ended.values():
+        assert life.exits == {"user-container": 0, "queue-proxy": 0}
+        assert DRAIN_S <= life.between("ending", "gone") <= pods.TIMEOUT_S
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_rolling_update_fails_no_request(cluster: Cluster, namespace: str, watch: Watch) -> None:
+    def update() -> None:
+        cluster.apply(pods.deployment(namespace, PODS, version="2"))
+
+    ended = under_load(cluster, watch, update, "rolling update", PODS)
+    assert len(ended) == PODS
+    assert_ended_well(ended)
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_deletion_of_a_pod_fails_no_request(cluster: Cluster, watch: Watch) -> None:
+    def delete() -> None:
+        cluster.kubectl("delete", "pod", watch.serving()[0], "--wait=false")
+
+    ended = under_load(cluster, watch, delete, "deletion of a pod", PODS)
+    assert len(ended) == 1
+    assert_ended_well(ended)
+
+
+def test_sidecar_counts_what_it_served(cluster: Cluster, namespace: str, watch: Watch) -> None:
+    """The autoscaler's record names the pod, and Prometheus' page counts its requests."""
+    pod = watch.serving()[0]
+
+    def page(port: int) -> str:
+        return cluster.kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics")
+
+    assert pod in page(STATS_PORT)
+    assert sum(int(count) for count in CALLED.findall(page(USER_METRICS_PORT))) > 0
+    memory = sidecar_memory(cluster, namespace)
+    say(f"memory of {len(memory)} sidecars after the load: {memory[0]:.1f} to {memory[-1]:.1f} MiB resident")
+
+
+@pytest.mark.spec("DP-160", "DP-161", "DP-163", "DP-166", "DP-172")
+def test_scale_down_fails_no_request(cluster: Cluster, watch: Watch) -> None:
+    name = f"deployment/{pods.REVISION}-deployment"
+    ended = under_load(
+        cluster, watch, lambda: cluster.kubectl("scale", name, "--replicas=1"), f"scale-down {PODS} → 1", 1
+    )
+    assert len(ended) == PODS - 1
+    assert_ended_well(ended)
+
+
+@contextmanager
+def forwarded(cluster: Cluster, pod: str) -> Iterator[str]:
+    """A local address that leads to the sidecar of a pod."""
+    kubectl = cluster.start("port-forward", f"pod/{pod}", f":{SERVING_PORT}", stdout=subprocess.PIPE)
+    try:
+        assert kubectl.stdout is not None
+        yield kubectl.stdout.readline().split()[2]
+    finally:
+        kubectl.kill()
+        kubectl.communicate()
+
+
+def test_grpc_passes(cluster: Cluster, watch: Watch) -> None:
+    messages = [b"one", b"two" * 5000, b""]
+    with forwarded(cluster, watch.serving()[0]) as address, grpc.insecure_channel(address) as channel:
+        echoed = channel.stream_stream("/load.Echo/Stream")(iter(messages), timeout=10)
+        assert list(echoed) == messages
+
+
+@pytest.mark.spec("DP-165")
+def test_websocket_outlives_its_pod_until_the_app_closes_it(cluster: Cluster, watch: Watch) -> None:
+    """The app is told only when the drain is over, and its close frame reaches the caller (DP-240)."""
+    pod = watch.serving()[0]
+    with forwarded(cluster, pod) as address, connect(f"ws://{address}/socket") as socket:
+        socket.send("before")
+        assert socket.recv(timeout=10) == "before"
+        cluster.kubectl("delete", "pod", pod, "--wait=false")
+        watch.until("the pod ends", lambda lives: "ending" in lives[pod].seen, READY_TIMEOUT_S)
+        socket.send("during")
+        assert socket.recv(timeout=10) == "during"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=GONE_TIMEOUT_S)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+    watch.until("the pod is gone", lambda lives: "gone" in lives[pod].seen, GONE_TIMEOUT_S)
+    assert watch.lives[pod].exits == {"user-container": 0, "queue-proxy": 0}

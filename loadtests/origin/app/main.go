@@ -8,17 +8,24 @@
 //	/events/N    N server-sent events, 20 ms apart
 //	/socket      WebSocket; every message comes back
 //	gRPC         every message of any method comes back
+//
+// On TERM it ends as an app should: requests are finished, WebSockets closed
+// with a frame that says so.
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -119,5 +126,19 @@ func main() {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Addr: *listen, Handler: http.HandlerFunc(all), Protocols: protocols, ReadHeaderTimeout: time.Minute}
-	log.Fatal(server.ListenAndServe())
+	ended := make(chan error)
+	go func() {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGTERM)
+		<-told
+		err := server.Shutdown(context.Background())
+		sockets.closeAll(5 * time.Second)
+		ended <- err
+	}()
+	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+		log.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		log.Fatal(err)
+	}
 }

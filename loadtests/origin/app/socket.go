@@ -6,13 +6,64 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"net"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // The GUID that RFC 6455 section 1.3 has a server append to the key.
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 const closeFrame = 8
+
+// goingAway is a close frame with status 1001 (RFC 6455 section 7.4.1).
+var goingAway = []byte{0x80 | closeFrame, 2, 1001 >> 8, 1001 & 255}
+
+// open is the set of connections that were upgraded. A frame is written whole,
+// under the connection's lock.
+type open struct {
+	sync.Mutex
+	locks map[net.Conn]*sync.Mutex
+	left  sync.WaitGroup
+}
+
+var sockets = open{locks: map[net.Conn]*sync.Mutex{}}
+
+func (o *open) add(c net.Conn) *sync.Mutex {
+	o.Lock()
+	defer o.Unlock()
+	o.locks[c] = new(sync.Mutex)
+	o.left.Add(1)
+	return o.locks[c]
+}
+
+func (o *open) remove(c net.Conn) {
+	o.Lock()
+	defer o.Unlock()
+	delete(o.locks, c)
+	o.left.Done()
+}
+
+// closeAll says so on every connection, and waits for the callers to close.
+func (o *open) closeAll(patience time.Duration) {
+	o.Lock()
+	for c, lock := range o.locks {
+		lock.Lock()
+		c.Write(goingAway)
+		lock.Unlock()
+	}
+	o.Unlock()
+	left := make(chan struct{})
+	go func() {
+		o.left.Wait()
+		close(left)
+	}()
+	select {
+	case <-left:
+	case <-time.After(patience):
+	}
+}
 
 // echoSocket upgrades to WebSocket and sends every frame back, pings as pongs.
 func echoSocket(w http.ResponseWriter, r *http.Request) {
@@ -33,9 +84,17 @@ func echoSocket(w http.ResponseWriter, r *http.Request) {
 	if in.Flush() != nil {
 		return
 	}
+	lock := sockets.add(c)
+	defer sockets.remove(c)
 	for {
 		first, payload, err := readFrame(in.Reader)
-		if err != nil || writeFrame(in.Writer, first, payload) != nil || first&15 == closeFrame {
+		if err != nil {
+			return
+		}
+		lock.Lock()
+		err = writeFrame(in.Writer, first, payload)
+		lock.Unlock()
+		if err != nil || first&15 == closeFrame {
 			return
 		}
 	}

@@ -116,10 +116,10 @@ def test_timeouts_are_milliseconds_and_off_when_not_above_zero():
         ({}, 295_000),
         ({"REVISION_TIMEOUT_SECONDS": "0"}, 25_000),
         ({"PENSTOCK_GRACE_PERIOD_MS": "60000"}, 55_000),
-        ({"PENSTOCK_GRACE_PERIOD_MS": "3000"}, 0),
+        ({"PENSTOCK_GRACE_PERIOD_MS": "3000"}, 1_500),
     ],
 )
-def test_a_drain_ends_five_seconds_before_the_grace_period(variables, longest_ms):
+def test_a_drain_ends_five_seconds_before_the_grace_period_or_at_its_half(variables, longest_ms):
     assert settings(**variables).drain == Drain(quiet_ms=30_000, longest_ms=longest_ms)
 
 
