@@ -12,15 +12,7 @@ from libc.string cimport memset
 
 from ext.base.arena cimport arena, arena_free, arena_new
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
-from ext.base.faults cimport (
-    BODY_INCOMPLETE,
-    CALLER_GONE,
-    CALLER_RESET,
-    NO_MEMORY,
-    REQUEST_HEAD_TOO_LARGE,
-    REQUEST_TRAILER_TOO_LARGE,
-    STOPPING,
-)
+from ext.base.faults cimport BODY_INCOMPLETE, CALLER_GONE, CALLER_RESET, NO_MEMORY, REQUEST_HEAD_TOO_LARGE, STOPPING
 from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
@@ -46,14 +38,7 @@ from ext.mux.h1_wire cimport (
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream
-from ext.stats.shard cimport (
-    BOUND_HEAD_BYTES,
-    BOUND_HEAD_TIME,
-    BOUND_IDLE_TIME,
-    BOUND_TLS_TIME,
-    BOUND_TRAILER_BYTES,
-    shard_bound,
-)
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
 from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
@@ -106,12 +91,12 @@ cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil:
         return
     c.state = SERVER_CLOSED
     links_remove(&c.all)
-    c.home.conn_count -= 1
     timer_drop(&c.clock)
     h1_upgrade_drop(c)
     wire_clear(&c.wire)
     h1_body_clear(&c.body)
     c.wire.t.ops.close(c.wire.t, hard)
+    c.home.conn_count -= 1     # last: who sees it gone sees it counted as closed
     worker_inter(c.home, &c.grave)
 
 
@@ -325,20 +310,12 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
     return OK if c.wire.t.readable else AGAIN
 
 
-cdef void count_bound(h1_server* c, int result) noexcept nogil:
-    if result == -REQUEST_HEAD_TOO_LARGE:
-        shard_bound(c.home.stats, BOUND_HEAD_BYTES)
-    elif result == -REQUEST_TRAILER_TOO_LARGE:
-        shard_bound(c.home.stats, BOUND_TRAILER_BYTES)
-
-
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
     """A complete head, or the fault in it, becomes an exchange."""
     cdef arena* mem = arena_new(&c.home.arenas)
     cdef head* kept = NULL
     c.wire.scanned = 0
     timer_drop(&c.clock)
-    count_bound(c, result)
     if mem is NULL:
         h1_server_close(c, True)
         return
@@ -422,7 +399,6 @@ cdef int read_body(h1_server* c) noexcept nogil:
             at += used
             n -= used
         if result < 0:
-            count_bound(c, result)
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
             return AGAIN
