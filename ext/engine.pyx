@@ -467,7 +467,7 @@ cdef class Engine:
 cdef class Call:
     def __dealloc__(self):
         if self.c is not NULL:
-            handoff_answer(self.c, 500, NULL, 0, NULL, 0)
+            handoff_answer(self.c, 500, b"Content-Length: 0\r\n", 19, b"", 0)
 
     @property
     def listener(self):

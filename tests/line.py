@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -82,6 +83,16 @@ class Line:
     def shut(self) -> None:
         """FIN: nothing more comes from here."""
         self.sock.shutdown(socket.SHUT_WR)
+
+    def fill_up(self, most: int = 64 << 20, patience_s: float = 0.4) -> int:
+        """Sends until the far side takes no more for a while, or `most` bytes; how many it took."""
+        self.sock.settimeout(patience_s)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < most:
+                sent += self.sock.send(b"u" * 65536)
+        self.sock.settimeout(PATIENCE_S)
+        return sent
 
     def reset(self) -> None:
         """RST, at once."""

@@ -7,6 +7,7 @@ By itself it runs a thread for each connection and answers by path: what
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -192,10 +193,8 @@ class Origin:
         """Ends everything; raises what a script met that nobody planned."""
         self.closing = True
         for end in [self.listener, *[line.sock for line in self.lines]]:
-            try:
+            with contextlib.suppress(OSError):  # it has ended already
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended already
         for thread in self.threads:
             thread.join(PATIENCE_S)
         for line in self.lines:

@@ -72,6 +72,8 @@ class Proxy:
     """Runs from its making to `close`.
 
     port, admin    of the main listener, and of the one that Python answers
+    ready          what readiness probes are told
+    keeping        calls for Python are put into kept_calls instead of being answered
     app            port of the app; None: a port where nobody listens
     bounds         fields of BOUNDS that are to be different
     """
@@ -109,6 +111,8 @@ class Proxy:
         self.version = 0
         self.lines: list[Line] = []
         self.ready = True
+        self.keeping = False
+        self.kept_calls: list[Any] = []
         self.engine = Engine(workers, {**BOUNDS, **bounds})
         self.engine.start(self.plan())
         self.port = self.engine.listen(MAIN, host, 0)
@@ -142,10 +146,16 @@ class Proxy:
         """The control thread: readiness probes and the admin port."""
         while self.answering:
             for call in self.engine.wait(20):
-                if call.listener == MAIN:
-                    call.answer(*((200, b"", b"queue") if self.ready else (503, b"", b"")))
-                else:
-                    call.answer(200, b"Content-Type: text/plain\r\n", b"admin:" + call.target)
+                self.answer_call(call)
+            call = None  # a call that nobody holds is answered by the engine
+
+    def answer_call(self, call: Any) -> None:
+        if self.keeping:
+            self.kept_calls.append(call)
+        elif call.listener == MAIN:
+            call.answer(*((200, b"", b"queue") if self.ready else (503, b"", b"")))
+        else:
+            call.answer(200, b"Content-Type: text/plain\r\n", b"admin:" + call.target)
 
     # callers
 
@@ -216,5 +226,3 @@ def request_bytes(request: str, *fields: str, body: bytes = b"") -> bytes:
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-

@@ -54,14 +54,16 @@ def told(proxy, app):
 @pytest.mark.spec("DP-055")
 @pytest.mark.parametrize(
     "target",
-    ["/", "//a//b/", "/%7Euser/%2F?q=%20&r", "/a?b=c?d=/e", "/;p=1,2", "/a/../b/./c", "/\xfc\xe9", "/{x}|y^z<>\\`\""],
+    ["/", "//a//b/", "/%7Euser/%2F?q=%20&r", "/a?b=c?d=/e", "/;p=1,2", "/a/../b/./c", "/\xfc\xe9", '/{x}|y^z<>\\`"'],
 )
 def test_target_reaches_the_app_byte_for_byte(seen, target):
     assert seen(request=f"GET {target}").target == target.encode("latin-1")
 
 
 @pytest.mark.spec("DP-055")
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "X-Y"])
+@pytest.mark.parametrize(
+    "method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "X-Y"]
+)
 def test_method_reaches_the_app(seen, method):
     assert seen(request=f"{method} /m").method == method.encode()
 
@@ -114,7 +116,8 @@ def test_platform_routing_headers_are_removed(seen):
 
 @pytest.mark.spec("DP-059")
 @pytest.mark.parametrize(
-    "name", ["Knative-Serving-Tag", "Knative-Serving-Default-Route", "K-Proxy-Request", "K-Passthrough-Lb", "X-Request-Id"]
+    "name",
+    ["Knative-Serving-Tag", "Knative-Serving-Default-Route", "K-Proxy-Request", "K-Passthrough-Lb", "X-Request-Id"],
 )
 def test_other_platform_headers_reach_the_app(seen, name):
     assert seen(f"{name}: value").get(name) == b"value"
@@ -279,7 +282,9 @@ def test_hop_by_hop_fields_of_an_answer_end_here(told):
 
 @pytest.mark.spec("DP-071")
 def test_fields_of_an_answer_keep_their_order(told):
-    answer = told(b"HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nX-b: 2\r\nSet-Cookie: c=3\r\nDate: now\r\nContent-Length: 0\r\n\r\n")
+    answer = told(
+        b"HTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nX-b: 2\r\nSet-Cookie: c=3\r\nDate: now\r\nContent-Length: 0\r\n\r\n"
+    )
     assert answer.head.line == b"HTTP/1.1 200 Fine"
     assert answer.head.fields == [
         (b"Set-Cookie", b"a=1"), (b"X-b", b"2"), (b"Set-Cookie", b"c=3"), (b"Date", b"now"), (b"Content-Length", b"0"),

@@ -86,7 +86,9 @@ def test_idle_connection_stays_after_the_head_time(proxy, origin):
 
 
 @pytest.mark.spec("DP-024")
-@pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"PRI * HT"], ids=["nothing", "a part", "h2"])
+@pytest.mark.parametrize(
+    "beginning", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"PRI * HT"], ids=["nothing", "a part", "h2"]
+)
 def test_head_that_does_not_come_in_time_ends_the_connection(proxy, origin, beginning):
     p = proxy(head_timeout_ns=100_000_000)
     caller = p.connect()

@@ -77,9 +77,10 @@ def test_ten_times_the_limit_may_wait(proxy, origin):
 
 
 @pytest.mark.spec("DP-090")
-@pytest.mark.parametrize("body", [b"", b"a body that nobody reads" * 10_000], ids=["without body", "with body"])
+@pytest.mark.parametrize("body", [b"", b"a body that nobody reads" * 1000], ids=["without body", "with body"])
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_waiting_request_whose_caller_leaves_frees_its_place(proxy, origin, way, body):
+    """A body that fits into the receive window: behind a longer one the kernel cannot bring the FIN."""
     held = origin.holds("/slow")
     p = proxy(running_max=1, waiting_max=1)
     first = p.send("GET /slow")

@@ -13,7 +13,9 @@ MENDED_REQUESTS = {
     "folded line": (POST + b"X-A: 1\r\n 2\r\nContent-Length: 5\r\n\r\nhello", b"hello", "fold"),
     "space before colon": (POST + b"X-A : 1\r\nContent-Length: 5\r\n\r\nhello", b"hello", "name_space"),
     "both lengths": (
-        POST + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"hello", "both_lengths",
+        POST + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"hello",
+        "both_lengths",
     ),
 }  # fmt: skip
 
@@ -39,7 +41,8 @@ MENDED_ANSWERS = {
     "folded line": (b"HTTP/1.1 200 OK\r\nX-A: 1\r\n\t2\r\nContent-Length: 5\r\n\r\nhello", "fold"),
     "space before colon": (b"HTTP/1.1 200 OK\r\nX-A : 1\r\nContent-Length: 5\r\n\r\nhello", "name_space"),
     "both lengths": (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "both_lengths",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "both_lengths",
     ),
 }  # fmt: skip
 
@@ -89,7 +92,10 @@ def test_connection_ends_after_both_lengths(proxy, origin):
     """Whoever sent both may be a smuggler, or one's victim (RFC 9112 6.1)."""
     p = proxy(observe=True)
     caller = p.connect()
-    caller.send(POST + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+    caller.send(
+        POST
+        + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
     assert caller.answer().head.get("Connection") == b"close"
     assert caller.ending() in ("fin", "reset")
     assert [head.target for head in origin.heads] == [b"/"]

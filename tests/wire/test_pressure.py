@@ -17,18 +17,6 @@ def endless(call: Call) -> None:
         call.send(b"e" * 65536)
 
 
-def fill(sock) -> int:
-    """Sends until the far side takes no more for a while."""
-    sock.settimeout(0.5)
-    sent = 0
-    try:
-        while sent < 64 * MIB:
-            sent += sock.send(b"u" * 65536)
-    except TimeoutError:
-        pass
-    return sent
-
-
 def test_slow_reader_costs_a_bounded_number_of_bytes(proxy, app):
     p = proxy()
     caller = p.connect(receive_bytes=4096)
@@ -36,7 +24,7 @@ def test_slow_reader_costs_a_bounded_number_of_bytes(proxy, app):
     up = app.accept()
     up.head()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 30))
-    sent = fill(up.sock)
+    sent = up.fill_up()
     assert sent < 64 * MIB
     assert p.snapshot()["buffers"] <= 256 << 10
     caller.head()
@@ -46,10 +34,10 @@ def test_slow_reader_costs_a_bounded_number_of_bytes(proxy, app):
 def test_slow_app_costs_a_bounded_number_of_bytes(proxy, app):
     p = proxy()
     caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: %d" % (1 << 30)))
+    caller.send(request_bytes("POST /", f"Content-Length: {1 << 30}"))
     up = app.accept()
     up.head()
-    sent = fill(caller.sock)
+    sent = caller.fill_up()
     assert sent < 64 * MIB
     assert p.snapshot()["buffers"] <= 256 << 10
     assert up.read(sent) == b"u" * sent
@@ -97,7 +85,7 @@ def test_many_slow_uploads_stay_within_the_budget(proxy, app):
     ups = []
     for caller in callers:
         caller.sock.setblocking(False)
-        caller.send(request_bytes("POST /", "Content-Length: %d" % (1 << 30)))
+        caller.send(request_bytes("POST /", f"Content-Length: {1 << 30}"))
         ups.append(app.accept())
         ups[-1].head()
     for _ in range(200):

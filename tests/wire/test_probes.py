@@ -44,7 +44,9 @@ def test_probe_for_somebody_else_is_refused(proxy, origin, fields, value):
 
 
 @pytest.mark.spec("DP-029", "DP-038")
-@pytest.mark.parametrize("agent", ["Knative-Activator-Probe", "Knative-Activator-Probe/foo", "Knative-Autoscaling-Probe"])
+@pytest.mark.parametrize(
+    "agent", ["Knative-Activator-Probe", "Knative-Activator-Probe/foo", "Knative-Autoscaling-Probe"]
+)
 def test_health_checks_of_the_platform_are_answered_on_any_path(proxy, origin, agent):
     assert proxy().get("//healthz?x", f"User-Agent: {agent}", QUEUE).body == b"queue"
 

@@ -7,7 +7,11 @@ import pytest
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 REFUSED = {
-    "both lengths": (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_request_framing"),
+    "both lengths": (
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "bad_request_framing",
+    ),
     "two lengths": (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400, "bad_request_length"),
     "same length twice": (POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400, "bad_request_length"),
     "list of lengths": (POST + b"Content-Length: 5, 5\r\n\r\nhello", 400, "bad_request_length"),
@@ -15,7 +19,11 @@ REFUSED = {
     "hex length": (POST + b"Content-Length: 0x5\r\n\r\nhello", 400, "bad_request_length"),
     "empty length": (POST + b"Content-Length:\r\n\r\nhello", 400, "bad_request_length"),
     "huge length": (POST + b"Content-Length: 99999999999999999999\r\n\r\n", 400, "bad_request_length"),
-    "chunked twice": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "bad_request_coding"),
+    "chunked twice": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+        "bad_request_coding",
+    ),
     "chunked not last": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400, "bad_request_coding"),
     "almost chunked": (POST + b"Transfer-Encoding: xchunked\r\n\r\n", 400, "bad_request_coding"),
     "quoted chunked": (POST + b'Transfer-Encoding: "chunked"\r\n\r\n', 400, "bad_request_coding"),
@@ -147,7 +155,9 @@ def test_broken_chunk_of_an_answer_cuts_both_sides(proxy, app, chunk):
 
 @pytest.mark.spec("DP-081")
 @pytest.mark.parametrize(
-    "framing", [b"Content-Length: 100\r\n\r\npart", b"Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"], ids=["length", "chunked"]
+    "framing",
+    [b"Content-Length: 100\r\n\r\npart", b"Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"],
+    ids=["length", "chunked"],
 )
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_answer_cut_short_is_seen_to_be_cut(proxy, app, framing, way):
