@@ -19,7 +19,6 @@ from ext.base.faults cimport (
     HEAD_TIMED_OUT,
     NO_MEMORY,
     REQUEST_HEAD_TOO_LARGE,
-    REQUEST_TRAILER_TOO_LARGE,
     STOPPING,
 )
 from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
@@ -63,11 +62,9 @@ from ext.mux.h1_wire cimport (
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream, stream_ops
 from ext.stats.shard cimport (
-    BOUND_HEAD_BYTES,
     BOUND_HEAD_TIME,
     BOUND_IDLE_TIME,
     BOUND_TLS_TIME,
-    BOUND_TRAILER_BYTES,
     shard_bound,
 )
 from ext.transport.tls cimport tls_is_opening
@@ -349,20 +346,12 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
     return OK if c.wire.t.readable else AGAIN
 
 
-cdef void count_bound(h1_server* c, int result) noexcept nogil:
-    if result == -REQUEST_HEAD_TOO_LARGE:
-        shard_bound(c.home.stats, BOUND_HEAD_BYTES)
-    elif result == -REQUEST_TRAILER_TOO_LARGE:
-        shard_bound(c.home.stats, BOUND_TRAILER_BYTES)
-
-
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
     """A complete head, or the fault in it, becomes an exchange."""
     cdef arena* mem = arena_new(&c.home.arenas)
     cdef head* kept = NULL
     c.wire.scanned = 0
     timer_drop(&c.clock)
-    count_bound(c, result)
     if mem is NULL:
         h1_server_close(c, True)
         return
@@ -446,7 +435,6 @@ cdef int read_body(h1_server* c) noexcept nogil:
             at += used
             n -= used
         if result < 0:
-            count_bound(c, result)
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
             return AGAIN
