@@ -38,8 +38,6 @@ cdef extern from "ext/stats/counters.h" nogil:
         BOUND_DESCRIPTORS
         BOUND_BUFFERS
         BOUND_COUNT
-    enum mended_cause:
-        MENDED_COUNT
     struct shard:
         uint64_t* conns_opened           # inline: by listener_kind
         uint64_t* conns_closed           # inline: by listener_kind

@@ -139,7 +139,8 @@ def test_traces_on_standard_output_are_json_lines(sidecar):
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_a_collector_that_is_not_there_disturbs_nobody(sidecar, free_port, protocol):
+def test_a_collector_that_is_not_there_disturbs_nobody(sidecar, origin, free_port, protocol):
+    origin.answers("/", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
     nowhere = {"protocol": protocol, "endpoint": f"http://127.0.0.1:{free_port}"}
     s = sidecar(
         OBSERVABILITY_CONFIG={"tracing": {**nowhere, "samplingRate": 1}, "requestMetrics": nowhere},
