@@ -13,6 +13,7 @@ from libc.string cimport memcpy, memset
 from ext.base.arena cimport arena, arena_free, arena_new
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport (
+    BAD_REQUEST_LINE,
     BODY_INCOMPLETE,
     CALLER_GONE,
     CALLER_RESET,
@@ -35,6 +36,7 @@ from ext.http.head cimport (
     BODY_UNTIL_CLOSE,
     HTTP_1_1,
     METHOD_HEAD,
+    METHOD_OTHER,
     field,
     head,
     head_has,
@@ -57,9 +59,9 @@ from ext.mux.h1_wire cimport (
     wire_spend,
     wire_view,
 )
-from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_stranger, sniffed
 from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, counter_add, shard_bound
 from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
@@ -336,12 +338,23 @@ cdef int head_incomplete(h1_server* c, const char* at, size_t n) noexcept nogil:
     return OK if c.wire.t.readable else AGAIN
 
 
+cdef bint is_stranger(h1_server* c, const char* at, size_t n, int result, const head* h) noexcept nogil:
+    """Begins with no method that we know and names no HTTP: something else, such as TLS, or a broken preface of HTTP/2.
+    An answer in HTTP/1 would be noise there (RFC 9113 3.4): the connection just ends."""
+    return result == -BAD_REQUEST_LINE and not c.served and h.method == METHOD_OTHER and sniff_is_stranger(at, n)
+
+
 cdef void open_exchange(h1_server* c, char* at, size_t n, int result, head* h, size_t used) noexcept nogil:
     """A complete head, or the fault in it, becomes an exchange."""
     cdef arena* mem = arena_new(&c.home.arenas)
     cdef head* kept = NULL
     c.wire.scanned = 0
     timer_drop(&c.clock)
+    if mem is not NULL and is_stranger(c, at, n, result, h):
+        counter_add(&c.home.stats.faults[<int>BAD_REQUEST_LINE], 1)
+        arena_free(mem)
+        h1_server_close(c, False)
+        return
     if mem is NULL:
         h1_server_close(c, True)
         return
