@@ -18,7 +18,7 @@ DEBIAN_bench := nginx haproxy wrk nghttp2-client nghttp2-server strace valgrind 
 DEBIAN_load := $(DEBIAN_GO)
 DEBIAN_sanitize := $(DEBIAN_test)
 DEBIAN_fuzz := clang libclang-rt-14-dev
-DEBIAN_cluster := buildah mmdebstrap iproute2 curl
+DEBIAN_cluster := buildah mmdebstrap iproute2 curl $(DEBIAN_GO)
 
 .PHONY: build demo test lint bench load sanitize fuzz cluster-test clean
 .DELETE_ON_ERROR:
@@ -52,7 +52,7 @@ sanitize: build build/extra-test.stamp build/debian-sanitize.stamp
 fuzz: build build/extra-test.stamp build/debian-fuzz.stamp
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
-cluster-test: build build/extra-test.stamp build/debian-cluster.stamp
+cluster-test: build/extra-test.stamp build/debian-cluster.stamp
 	PENSTOCK_CLUSTER_TEST=1 $(BIN)/pytest tests/cluster -s
 
 clean:

@@ -47,10 +47,10 @@ class QueueProxy:
         self.settings = settings
         self.log = Logger(settings.logging, "queueproxy", fixed)
         metrics = settings.metrics.listener
-        self.certificates = certificate_files(settings.certificates and settings.certificates.tls, self.log)
-        self.metrics_certificates = certificate_files(metrics and metrics.tls, self.log)
-        tls = self.certificates and self.certificates.load()
-        metrics_tls = self.metrics_certificates and self.metrics_certificates.load()
+        self.certificates = certificate_files(settings.certificates.tls if settings.certificates else None, self.log)
+        metrics_files = certificate_files(metrics.tls if metrics is not None else None, self.log)
+        tls = self.certificates.load() if self.certificates is not None else None
+        metrics_tls = metrics_files.load() if metrics_files is not None else None
         self.supervisor = Supervisor(settings)
         odd = self.supervisor.listen(tls, metrics_tls)
         self.telemetry = Telemetry(settings, self.supervisor, self.log.warn)

@@ -7,8 +7,11 @@ can begin with. ALPN answers the question earlier where TLS agreed on one.
 
 from libc.string cimport memchr, memcmp
 
+from ext.http.h1_parse cimport method_of
+from ext.http.head cimport METHOD_OTHER
+
 cdef extern from "<string.h>" nogil:
-    void* memmem(const void* at, size_t n, const void* what, size_t len)
+    void* memmem(const void* hay, size_t n, const void* needle, size_t m)
 
 cdef enum:
     PREFACE_BYTES = 24
@@ -27,7 +30,14 @@ cdef inline sniffed sniff(const char* at, size_t n) noexcept nogil:
     return SNIFFED_H2 if n >= PREFACE_BYTES else SNIFFED_MORE
 
 
-cdef inline bint sniff_is_stranger(const char* at, size_t n) noexcept nogil:
-    """Is the first line one that no client of any HTTP/1 would send? It does not even name HTTP."""
+cdef inline bint sniff_is_foreign(const char* at, size_t n) noexcept nogil:
+    """A first line that is of neither protocol: no method that we know, and no word of HTTP.
+
+    An answer would be noise to whoever sent it, and a client that got the
+    preface wrong must see the connection close (RFC 9113 3.4).
+    """
     cdef const char* end = <const char*>memchr(at, c'\n', n)
-    return memmem(at, <size_t>(end - at) if end is not NULL else n, b"HTTP/", 5) is NULL
+    cdef size_t line = <size_t>(end - at) if end is not NULL else n
+    cdef const char* space = <const char*>memchr(at, c' ', line)
+    cdef size_t word = <size_t>(space - at) if space is not NULL else line
+    return method_of(at, word) == METHOD_OTHER and memmem(at, line, b"HTTP/", 5) is NULL
