@@ -174,7 +174,9 @@ class Origin:
         """Requests of one connection, one after the other, until it ends."""
         try:
             while True:
+                line.sock.settimeout(None)  # a kept connection may rest; close() ends it
                 head = line.head()
+                line.sock.settimeout(PATIENCE_S)
                 with self.lock:
                     self.heads.append(head)
                 call = Call(line, head, self.count)

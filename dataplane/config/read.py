@@ -53,7 +53,6 @@ COUNT_HIGHEST = (1 << 31) - 1
 RANGES = {
     "head_bytes": (1 << 10, 1 << 26),
     "response_head_bytes": (1 << 10, 1 << 26),
-    "trailer_bytes": (1 << 8, 1 << 26),
     "head_timeout_ms": (1, MS_HIGHEST),
     "streams_max": (1, COUNT_HIGHEST),
     "window_bytes": ((1 << 16) - 1, COUNT_HIGHEST),
@@ -224,7 +223,7 @@ def _bounds(env: SidecarEnv, findings: Findings) -> Bounds:
         values[name] = findings.within(field.upper(), getattr(env, field), lowest, highest)
     idle_ms = findings.within("PENSTOCK_IDLE_TIMEOUT_MS", env.penstock_idle_timeout_ms, 0, MS_HIGHEST)
     bounds = Bounds(idle_timeout_ms=idle_ms or None, **values)
-    for name in ("head_bytes", "response_head_bytes", "trailer_bytes"):
+    for name in ("head_bytes", "response_head_bytes"):
         size = values[name]
         if size > bounds.buffer_bytes:
             what = f"{size} is above PENSTOCK_BUFFER_BYTES, {bounds.buffer_bytes}; lower it or raise that"

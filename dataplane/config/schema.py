@@ -92,7 +92,6 @@ class Bounds(Record):
 
     head_bytes: int
     response_head_bytes: int
-    trailer_bytes: int
     head_timeout_ms: int
     idle_timeout_ms: int | None
     streams_max: int

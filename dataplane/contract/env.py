@@ -114,13 +114,10 @@ class SidecarEnv(Record):
     """Metric families: `new`, `old`, or `both`."""
 
     penstock_head_bytes: int = 1 << 20
-    """Largest head of a request. Upstream's limit (H3)."""
+    """Largest head of a request, and its largest trailers. Upstream's limit (H3)."""
 
     penstock_response_head_bytes: int = 10 << 20
-    """Largest head of the app's answer. Upstream's limit (1.11)."""
-
-    penstock_trailer_bytes: int = 1 << 16
-    """Largest trailers of one message; real ones have some hundred bytes."""
+    """Largest head of the app's answer, and its largest trailers. Upstream's limit (1.11)."""
 
     penstock_head_timeout_ms: int = 60_000
     """Longest arrival of a head. Upstream's limit (DP-024)."""

@@ -38,7 +38,7 @@ from ext.mux.h1_wire cimport (
 )
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream
-from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, counter_add, shard_bound
 from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
@@ -260,6 +260,7 @@ cdef int read_head(h1_server* c) noexcept nogil:
     if result == AGAIN:
         return head_incomplete(c, at, n)
     if result < 0 and not c.served and sniff_is_foreign(at, n):
+        counter_add(&c.home.stats.faults[-result], 1)
         h1_server_linger(c)
         return OK
     open_exchange(c, at, n, result, &h, used)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import aiohttp
 import httpx
 import pytest
 
+from loadtests.demo_app import Handler, Server
 from tests.certificates import Pair
 from tests.sidecarfixture import TLS_PORT, Sidecar, until
 from tests.system.tools import GoApp, go_tool, output
@@ -53,6 +55,27 @@ def test_curl_speaks_every_protocol_on_one_port(serving: Sidecar, options: tuple
 )
 def test_the_app_is_spoken_to_as_the_caller_speaks(serving: Sidecar, options: tuple[str, ...], proto: str) -> None:
     assert f'"proto":"{proto}"' in output(*CURL, *options, serving.url("/say"))
+
+
+@pytest.mark.parametrize("option", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize(("protocol", "proto"), [("http1", "HTTP/1.1"), ("h2c", "HTTP/2.0")])
+def test_the_app_is_spoken_to_as_the_setting_says(
+    sidecar: Make, go_app: GoApp, option: str, protocol: str, proto: str
+) -> None:
+    started = sidecar(go_app.port, PENSTOCK_APP_PROTOCOL=protocol)
+    assert f'"proto":"{proto}"' in output(*CURL, option, started.url("/say"))
+    assert output(*CURL, option, "-o", "/dev/null", started.url(f"/bytes/{BIG}")).startswith("\n200")
+
+
+def test_an_app_that_speaks_only_http1_is_found_out(sidecar: Make) -> None:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started = sidecar(server.server_port, PENSTOCK_APP_PROTOCOL="detect")
+        for _ in range(3):
+            said = output(*CURL, "--http2-prior-knowledge", started.url("/"))
+            assert '"by": "HTTP/1.1"' in said
+            assert said.endswith("\n200 2")
+        server.shutdown()
 
 
 @pytest.mark.spec("DP-077")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import grpc
 import pytest
 
+from tests.certificates import Pair
 from tests.line import PATIENCE_S
-from tests.sidecarfixture import MAIN_H2C_PORT, Sidecar
+from tests.sidecarfixture import MAIN_H2C_PORT, TLS_PORT, Sidecar
 from tests.system.grpcapp import SERVICE, GrpcApp
 
 pytestmark = pytest.mark.spec("DP-115")
@@ -114,6 +115,16 @@ def test_the_time_limit_is_a_grpc_status_and_spares_other_streams(sidecar: Make,
         assert late.exception(PATIENCE_S).code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
         assert channel.unary_unary(SERVICE + "Unary")(b"m", PATIENCE_S) == b"m"
     assert grpc_app.cancelled.wait(PATIENCE_S)
+
+
+@pytest.mark.spec("DP-157")
+def test_calls_go_over_tls(sidecar: Make, grpc_app: GrpcApp, pair: Pair) -> None:
+    started = sidecar(grpc_app.port, PENSTOCK_CERT_DIR=pair.cert_file.parent)
+    credentials = grpc.ssl_channel_credentials(pair.cert)
+    options = [("grpc.ssl_target_name_override", "localhost"), ("grpc.enable_retries", 0)]
+    with grpc.secure_channel(f"{started.address}:{TLS_PORT}", credentials, options) as channel:
+        assert channel.unary_unary(SERVICE + "Unary")(b"m" * 50_000, PATIENCE_S) == b"m" * 50_000
+        assert list(channel.stream_stream(SERVICE + "Bidi")(iter([b"a", b"b"]), PATIENCE_S)) == [b"a", b"b"]
 
 
 def test_an_app_that_is_not_there_is_unavailable(sidecar: Make, grpc_app: GrpcApp) -> None:

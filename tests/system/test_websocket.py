@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 
@@ -9,8 +10,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certificates import Pair
 from tests.line import PATIENCE_S
-from tests.sidecarfixture import Sidecar, until
+from tests.sidecarfixture import TLS_PORT, Sidecar, until
 from tests.system.socketapp import MESSAGE_MAX, SocketApp
 
 Make = Callable[..., Sidecar]
@@ -75,6 +77,17 @@ def test_the_app_closes_with_code_and_reason(socket: ClientConnection) -> None:
     with pytest.raises(ConnectionClosed):
         socket.recv(PATIENCE_S)
     assert (socket.close_code, socket.close_reason) == (4001, "app leaves")
+
+
+@pytest.mark.spec("DP-112", "DP-113")
+def test_a_socket_works_over_tls(sidecar: Make, socket_app: SocketApp, pair: Pair) -> None:
+    started = sidecar(socket_app.port, PENSTOCK_CERT_DIR=pair.cert_file.parent)
+    context = ssl.create_default_context(cafile=pair.cert_file)
+    url = started.url("/socket", TLS_PORT, "wss")
+    with connect(url, ssl=context, server_hostname="localhost", max_size=4 * MIB, proxy=None) as socket:
+        for message in ("hello", b"\x00" * MIB):
+            socket.send(message)
+            assert socket.recv(PATIENCE_S) == message
 
 
 @pytest.mark.spec("DP-093", "DP-094")
