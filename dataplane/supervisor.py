@@ -15,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from dataplane.config.schema import Settings
+    from dataplane.certificates import CertificateFiles
+    from dataplane.config.schema import Settings, Tls
+    from dataplane.logs import Logger
     from ext.certificates import TlsContext
 
 VARIABLES = {
@@ -26,6 +28,16 @@ VARIABLES = {
     METRICS: "METRICS_PROMETHEUS_PORT",
     DEBUG: "PROFILING_PORT",
 }
+
+
+def certificate_files(tls: Tls | None, log: Logger) -> CertificateFiles | None:
+    """What keeps one listener's certificate fresh; None while its TLS is off, and then OpenSSL's door stays shut."""
+    if tls is None:
+        return None
+    from dataplane.certificates import CertificateFiles
+    from ext.certificates import TlsContext
+
+    return CertificateFiles(tls, TlsContext, log)
 
 
 class Supervisor:
@@ -57,14 +69,15 @@ class Supervisor:
         """
         listeners, metrics = self.settings.listeners, self.settings.metrics.listener
         wanted: list[tuple[int, str, int | None, TlsContext | None]] = [
-            (MAIN, listeners.address, listeners.serving_port, None),
-            (MAIN_TLS, listeners.address, listeners.serving_tls_port if tls is not None else None, tls),
             (ADMIN, listeners.address, listeners.admin_port, None),
             (STATS, listeners.address, listeners.stats_port, None),
             (DEBUG, listeners.address, listeners.profiling_port, None),
+            (MAIN_TLS, listeners.address, listeners.serving_tls_port if tls is not None else None, tls),
+            # Last: who can reach the main port can reach all others.
+            (MAIN, listeners.address, listeners.serving_port, None),
         ]
         if metrics is not None:
-            wanted.append((METRICS, metrics.address, metrics.port, metrics_tls))
+            wanted.insert(0, (METRICS, metrics.address, metrics.port, metrics_tls))
         problems = []
         for listener, address, port, context in wanted:
             if port is None:

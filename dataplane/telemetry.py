@@ -44,7 +44,8 @@ class Telemetry:
     """
 
     __slots__ = (
-        "_closer", "_finished", "_opener", "_prometheus", "_push", "_settings", "_snapshots", "_supervisor", "_tell", "due_ns",
+        "_closer", "_finished", "_opener", "_prometheus", "_push", "_settings", "_snapshots", "_supervisor", "_tell",
+        "due_ns",
     )  # fmt: skip
 
     def __init__(self, settings: Settings, supervisor: Supervisor, tell: Callable[[str], None]) -> None:

@@ -20,13 +20,12 @@ from dataplane.logs import Logger
 from dataplane.metrics.autoscaler import StatWindow
 from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, NS_PER_MS, NS_PER_S, STATS
 from dataplane.probes import Prober
-from dataplane.supervisor import Supervisor
+from dataplane.supervisor import Supervisor, certificate_files
 from dataplane.telemetry import Telemetry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dataplane.certificates import CertificateFiles
-    from dataplane.config.schema import Settings, Tls
+    from dataplane.config.schema import Settings
     from dataplane.debug import DebugPages
     from ext.engine import Call
 
@@ -48,8 +47,8 @@ class QueueProxy:
         self.settings = settings
         self.log = Logger(settings.logging, "queueproxy", fixed)
         metrics = settings.metrics.listener
-        self.certificates = self._certificate_files(settings.certificates and settings.certificates.tls)
-        self.metrics_certificates = self._certificate_files(metrics and metrics.tls)
+        self.certificates = certificate_files(settings.certificates and settings.certificates.tls, self.log)
+        self.metrics_certificates = certificate_files(metrics and metrics.tls, self.log)
         tls = self.certificates and self.certificates.load()
         metrics_tls = self.metrics_certificates and self.metrics_certificates.load()
         self.supervisor = Supervisor(settings)
@@ -134,15 +133,6 @@ class QueueProxy:
 
             self.pages = DebugPages(self.supervisor.counted, self.supervisor.ports())
         call.answer(*self.pages.answer(call.target, call.fields))
-
-    def _certificate_files(self, tls: Tls | None) -> CertificateFiles | None:
-        """None where TLS is off."""
-        if tls is None:
-            return None
-        from dataplane.certificates import CertificateFiles
-        from ext.certificates import TlsContext
-
-        return CertificateFiles(tls, TlsContext, self.log)
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ Life    a client that is not usable takes no new stream; when its last one has
         memory lives until the end of that turn.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from ext.base.links cimport links
 from ext.mux.stream cimport stream
@@ -33,6 +33,6 @@ cdef struct client:
     bint usable              # new streams may be opened
     bint closed
     bint used                # it has carried a stream before
-    uint8_t version          # HTTP_1_1 or HTTP_2
+    bint shared              # carries many streams at once, and so is lent while others use it
     uint64_t idle_since_ns   # when the last stream ended; 0 while one runs
     int64_t keep_alive_ns    # what the peer's Keep-Alive promised; 0 when it said nothing

@@ -83,7 +83,6 @@ cdef client* h1_client_open(worker* w, transport* t) noexcept nogil:
     c.c.home = w
     c.c.capacity = 1
     c.c.usable = True
-    c.c.version = HTTP_1_1
     wire_init(&c.wire, t)
     errand_init(&c.wire.unsent, on_unsent, c)
     errand_init(&c.wire.resume, on_resume, c)

@@ -75,7 +75,7 @@ cdef client* h2_client_open(worker* w, transport* t) noexcept nogil:
     c.c.home = w
     c.c.capacity = STREAMS_BEFORE_SETTINGS
     c.c.usable = True
-    c.c.version = HTTP_2
+    c.c.shared = True
     t.w.eager = True
     return &c.c
 

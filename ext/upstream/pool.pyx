@@ -9,11 +9,9 @@ from libc.stdint cimport uint8_t, uint64_t
 from ext.base.clock cimport NS_PER_S
 from ext.base.faults cimport NO_MEMORY
 from ext.base.links cimport links, links_append, links_empty, links_prepend, links_remove
-from ext.http.head cimport HTTP_2
 from ext.loop.timers cimport timer, timer_drop, timer_is_set, timer_set
 from ext.mux.client cimport client
-from ext.mux.h1_client cimport h1_client_open
-from ext.mux.h2_client cimport h2_client_open
+from ext.mux.dial cimport dial_is_shared, dial_open
 from ext.stats.shard cimport counter_add
 from ext.transport.tcp cimport tcp_connect
 from ext.transport.transport cimport transport
@@ -33,7 +31,7 @@ cdef stream* pool_take(pool* p, uint8_t version, pool_wish wish, int* fault) noe
     """A stream on a connection that fits the wish, perhaps one that is still connecting; NULL with *fault."""
     cdef stream* s
     if wish != POOL_FRESH:
-        s = take_shared(p, wish) if version == HTTP_2 else take_idle(p, wish)
+        s = take_shared(p, wish) if dial_is_shared(version) else take_idle(p, wish)
         if s is not NULL:
             counter_add(p.home.stats.pool_hits, 1)
             return s
@@ -88,7 +86,7 @@ cdef stream* dial(pool* p, uint8_t version, int* fault) noexcept nogil:
     cdef stream* s
     if t is NULL:
         return NULL
-    c = h2_client_open(p.home, t) if version == HTTP_2 else h1_client_open(p.home, t)
+    c = dial_open(p.home, t, version)
     fault[0] = NO_MEMORY
     if c is NULL:
         return NULL
@@ -96,7 +94,7 @@ cdef stream* dial(pool* p, uint8_t version, int* fault) noexcept nogil:
     c.on_change = on_change
     endpoint_share(p.to)
     counter_add(p.home.stats.upstream_conns_opened, 1)
-    if version == HTTP_2:
+    if c.shared:
         links_append(&p.shared, &c.pool_link)
     s = c.ops.open(c)
     if s is NULL:
@@ -119,7 +117,7 @@ cdef void on_change(client* c) noexcept nogil:
     cdef bint was_idle
     if c.closed:
         was_idle = c.idle_since_ns != 0
-        if was_idle and c.version != HTTP_2:
+        if was_idle and not c.shared:
             p.idle_count -= 1
         links_remove(&c.pool_link)
         counter_add(p.home.stats.upstream_conns_closed, 1)
@@ -130,7 +128,7 @@ cdef void on_change(client* c) noexcept nogil:
         return
     if c.idle_since_ns == 0:
         return
-    if c.version != HTTP_2:
+    if not c.shared:
         if p.idle_count >= p.to.idle_max:
             leave(p, c)
             return
