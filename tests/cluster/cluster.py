@@ -103,7 +103,10 @@ def find_cluster() -> Cluster:
         if not loader:
             raise ClusterError("KUBECONFIG is set but PENSTOCK_IMAGE_LOAD is not: name a command that loads an archive")
         found = Cluster(dict(os.environ), loader, [])
-        found.kubectl("get", "nodes")
+        try:
+            found.kubectl("get", "nodes")
+        except ClusterError as error:
+            raise ClusterError(f"KUBECONFIG leads nowhere: {str(error).splitlines()[-1]}") from error
         return found
     kit = Path(os.environ.get("PENSTOCK_CLUSTER_KIT") or KIT_DEFAULT).resolve() / "cluster"
     if not kit.is_file():
