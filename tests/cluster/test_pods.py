@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +105,8 @@ def under_load(
         f"20 ms of work took {told['p50_ms']} ms at p50, {told['p99_ms']} at p99; "
         f"{told['told_to_close']} connections told to close; {ends} pods ended, {took:.1f} s at most"
     )
-    assert told["failures"] == []
+    causes = Counter(f"{one['kind']}: {one['cause']}" for one in told["failures"])
+    assert not causes, "".join(f"\n{count} × {cause}" for cause, count in causes.most_common())
     assert told["told_to_close"] > 0
     assert told["answered"] >= RATE * 2 * STEADY_S
     return ended()
