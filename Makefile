@@ -13,7 +13,7 @@ MODULES := $(shell find dataplane ext -name '*.py')
 DEBIAN_PYTHON := $(if $(filter /usr/bin/%,$(shell command -v $(PYTHON))),python3-dev python3-venv)
 DEBIAN_GO := $(if $(shell command -v go),,golang-go)
 DEBIAN_build := gcc libc6-dev libssl-dev libnghttp2-dev $(DEBIAN_PYTHON)
-DEBIAN_test := curl openssl nghttp2-client wrk prometheus spin $(DEBIAN_GO)
+DEBIAN_test := curl openssl nghttp2-client wrk prometheus spin iproute2 $(DEBIAN_GO)
 DEBIAN_bench := nginx haproxy wrk nghttp2-client nghttp2-server strace valgrind openssl $(DEBIAN_GO)
 DEBIAN_load := $(DEBIAN_GO)
 DEBIAN_sanitize := $(DEBIAN_test)
@@ -26,7 +26,7 @@ DEBIAN_cluster := buildah mmdebstrap iproute2 curl $(DEBIAN_GO)
 build: build/engine.stamp build/launcher.stamp
 
 demo: build
-	$(BIN)/python -m dataplane.demo
+	$(BIN)/python -m loadtests.demo
 
 test: build build/extra-test.stamp build/extra-otlp.stamp build/debian-test.stamp
 	$(BIN)/pytest -n $(JOBS) --timeout 300

@@ -48,7 +48,14 @@ from ext.certificates cimport TlsContext
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
 from ext.transport.tls cimport tls_accept
 from ext.transport.transport cimport transport
-from ext.transport.worker cimport SCRATCH_BYTES, worker_bury, worker_run_agains, worker_run_errands
+from ext.transport.worker cimport (
+    SCRATCH_BYTES,
+    THIRST_MS,
+    worker_bury,
+    worker_run_agains,
+    worker_run_errands,
+    worker_run_thirsty,
+)
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_create(pthread_t* id, void* attributes, void* (*run)(void*) noexcept nogil, void* argument)
@@ -97,10 +104,13 @@ cdef void* run(void* argument) noexcept nogil:
         wait_ms = 0
         if links_empty(&w.agains):
             wait_ms = timers_wait_ms(&w.wheel, w.now_ns)
+        if not links_empty(&w.thirsty) and (wait_ms < 0 or wait_ms > THIRST_MS):
+            wait_ms = THIRST_MS
         poller_wait(&w.poll, wait_ms)
         w.now_ns = clock_now_ns()
         poller_handle(&w.poll)
         worker_run_agains(w)
+        worker_run_thirsty(w)
         timers_fire(&w.wheel, w.now_ns)
         worker_run_errands(w)
         worker_bury(w)
@@ -217,6 +227,7 @@ cdef class Engine:
         w.scratch = <char*>malloc(SCRATCH_BYTES)
         links_init(&w.errands)
         links_init(&w.agains)
+        links_init(&w.thirsty)
         links_init(&w.grave)
         links_init(&w.conns)
         self.prepare_mux(t)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.specplugin",)
 
 collect_ignore = [] if os.environ.get("PENSTOCK_CLUSTER_TEST") else ["cluster"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_alive() -> Iterator[None]:
+    """After each test the engine's objects are those of before; only a debug build counts them."""
+
+    def alive() -> dict[str, int]:
+        faults = sys.modules.get("ext.base.faults")
+        return faults.live_objects() if faults else {}
+
+    before = alive()
+    yield
+    left = {kind: n - before.get(kind, 0) for kind, n in alive().items() if n != before.get(kind, 0)}
+    assert not left, f"alive after the test: {left}"
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 
 Bytes are appended at the tail and taken from the head. A chain holds no block
 while it is empty. Blocks count against one budget of the whole process, which
-`chain_is_tight` answers for: who reads asks it before reading more.
+`chain_is_tight` and `chain_is_spent` answer for: who reads asks them before
+reading more. What is needed to answer a request at all is taken even then.
 """
 
 from libc.stdint cimport int64_t
@@ -38,6 +39,7 @@ cdef void chain_commit(chain* c, size_t n) noexcept nogil
 cdef void chain_drop(chain* c, size_t n) noexcept nogil
 cdef void chain_clear(chain* c) noexcept nogil
 cdef bint chain_is_tight(const block_pool* pool) noexcept nogil
+cdef bint chain_is_spent(const block_pool* pool) noexcept nogil
 
 
 cdef inline const char* block_at(const block* b) noexcept nogil:

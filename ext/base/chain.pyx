@@ -21,8 +21,13 @@ cdef void block_pool_init(block_pool* pool, int64_t* used, int64_t used_max) noe
 
 
 cdef bint chain_is_tight(const block_pool* pool) noexcept nogil:
-    """Three quarters of the budget are in use: read only what must be read."""
-    return i64_load_relaxed(pool.used) > pool.used_max - pool.used_max // 4
+    """Half of the budget is in use: from here on nobody gets more than a block."""
+    return i64_load_relaxed(pool.used) > pool.used_max // 2
+
+
+cdef bint chain_is_spent(const block_pool* pool) noexcept nogil:
+    """A sixteenth is left, for heads: bodies have to wait."""
+    return i64_load_relaxed(pool.used) + 2 * BLOCK_BYTES > pool.used_max - pool.used_max // 16
 
 
 cdef void chain_init(chain* c, block_pool* pool) noexcept nogil:

@@ -53,15 +53,17 @@ from ext.mux.h1_wire cimport (
     wire_fill,
     wire_flush,
     wire_init,
+    wire_is_full,
     wire_leave,
     wire_put,
     wire_spend,
     wire_view,
+    wire_waits,
 )
 from ext.mux.stream cimport stream, stream_ops
 from ext.transport.tcp cimport tcp_connect_result, tcp_is_unread
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
-from ext.transport.worker cimport QUEUE_MARK, corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
+from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
@@ -257,7 +259,7 @@ cdef int read_head(h1_client* c) noexcept nogil:
             return lost(c, got)
         c.answering = True
         if c.wire.scanned and not h1_head_ended(at, n, &c.wire.scanned) and n < m.response_limits.head_max:
-            return AGAIN
+            return OK if c.wire.t.readable else AGAIN
     result = h1_parse_response(at, n, &m.response_limits, c.to_head, m.fields, &h, &used)
     if result == AGAIN and n >= m.response_limits.head_max:
         result = -RESPONSE_HEAD_TOO_LARGE
@@ -267,7 +269,7 @@ cdef int read_head(h1_client* c) noexcept nogil:
         elif c.wire.scanned == 0:
             h1_head_ended(at, n, &c.wire.scanned)
             c.wire.scanned = c.wire.scanned if c.wire.scanned else 1
-        return AGAIN
+        return OK if c.wire.t.readable else AGAIN
     c.wire.scanned = 0
     if result < 0:
         stream_fault(c, -result)
@@ -330,7 +332,7 @@ cdef int read_body(h1_client* c) noexcept nogil:
     cdef size_t n
     cdef ssize_t got
     if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
+        if not c.wire.t.readable or wire_waits(&c.wire):
             return AGAIN
         got = wire_fill(&c.wire, &at, &n)
         if got == IO_AGAIN:
@@ -403,7 +405,7 @@ cdef int read_raw(h1_client* c) noexcept nogil:
     cdef ssize_t got
     cdef bint was_kept = wire_view(&c.wire, &at, &n)
     if not was_kept:
-        if not c.wire.t.readable:
+        if not c.wire.t.readable or wire_waits(&c.wire):
             return AGAIN
         got = wire_fill(&c.wire, &at, &n)
         if got == IO_AGAIN:
@@ -459,7 +461,7 @@ cdef int result_of(h1_client* c, int result) noexcept nogil:
         write_lost(c)
         return OK
     c.s.queued = c.wire.out.len
-    return AGAIN if c.s.queued > QUEUE_MARK else OK
+    return AGAIN if wire_is_full(&c.wire) else OK
 
 
 cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:

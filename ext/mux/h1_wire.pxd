@@ -6,6 +6,9 @@ Reading    A read goes into the worker's scratch. What cannot be used in that
 Writing    Small pieces are gathered in `out` and handed over at the end of
            the turn or by wire_flush; a large piece is offered to the kernel
            at once together with what waits, and only its rest is copied.
+Budget     While the process's buffers are nearly spent, reads are small and a
+           queue that holds anything at all is full. Once they are spent, bodies
+           are read no more until some are free again; heads still are.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -33,6 +36,8 @@ cdef struct h1_wire:
 
 cdef void wire_init(h1_wire* w, transport* t) noexcept nogil
 cdef void wire_clear(h1_wire* w) noexcept nogil
+cdef bint wire_is_full(const h1_wire* w) noexcept nogil
+cdef bint wire_waits(h1_wire* w) noexcept nogil
 cdef ssize_t wire_fill(h1_wire* w, char** at, size_t* n) noexcept nogil
 cdef bint wire_view(h1_wire* w, char** at, size_t* n) noexcept nogil
 cdef int wire_leave(h1_wire* w, const char* rest, size_t n) noexcept nogil

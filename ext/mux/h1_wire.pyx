@@ -10,7 +10,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
 from ext.base.atomics cimport i64_add_relaxed, i64_load_relaxed
-from ext.base.chain cimport block, block_at, chain_append, chain_clear, chain_drop, chain_init, chain_is_tight
+from ext.base.chain cimport block, block_at, chain_append, chain_clear, chain_drop, chain_init, chain_is_spent, chain_is_tight
 from ext.base.faults cimport NO_MEMORY
 from ext.base.links cimport links_init, links_remove
 from ext.base.result cimport AGAIN, OK
@@ -18,11 +18,11 @@ from ext.http.h1_write cimport h1_chunk_head
 from ext.http.head cimport MEND_CAUSES
 from ext.stats.shard cimport BOUND_BUFFERS, counter_add, shard_bound
 from ext.transport.transport cimport iovec, transport
-from ext.transport.worker cimport SCRATCH_BYTES, worker, worker_soon
+from ext.transport.worker cimport QUEUE_MARK, SCRATCH_BYTES, worker, worker_soon, worker_thirst
 
 cdef enum:
     PARTS_MAX = 16           # of one writev: the kernel takes 1024, a queue is rarely longer
-    TIGHT_READ_BYTES = 8192  # of one read while the budget of buffers is nearly spent
+    TIGHT_READ_BYTES = 8000  # of one read while the budget of buffers is nearly spent: fits into one block
 
 
 cdef void wire_init(h1_wire* w, transport* t) noexcept nogil:
@@ -87,6 +87,20 @@ cdef bint wire_view(h1_wire* w, char** at, size_t* n) noexcept nogil:
     at[0] = w.kept + w.kept_at
     n[0] = w.kept_len
     return w.kept_len > 0
+
+
+cdef bint wire_is_full(const h1_wire* w) noexcept nogil:
+    """Whoever fills the queue is to pause until it is empty."""
+    return w.out.len > QUEUE_MARK or (w.out.len > 0 and chain_is_tight(&w.t.home.blocks))
+
+
+cdef bint wire_waits(h1_wire* w) noexcept nogil:
+    """The budget is spent: `resume` comes when there is room again."""
+    if not chain_is_spent(&w.t.home.blocks):
+        return False
+    shard_bound(w.t.home.stats, BOUND_BUFFERS)
+    worker_thirst(w.t.home, &w.resume)
+    return True
 
 
 cdef ssize_t wire_fill(h1_wire* w, char** at, size_t* n) noexcept nogil:

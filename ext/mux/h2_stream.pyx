@@ -201,7 +201,7 @@ cdef void on_turn(errand* e) noexcept nogil:
     """At the end of the turn: what is stored and wanted, then the room."""
     cdef h2_stream* st = <h2_stream*>e.owner
     show(st)
-    if st.room_owed and st.base.owner is not NULL and st.queue.len == 0:
+    if st.room_owed and st.base.owner is not NULL and (st.session is NULL or st.queue.len == 0):
         st.room_owed = False
         st.base.events.on_room(st.base.owner)
 
@@ -239,6 +239,8 @@ cdef void end_for_owner(h2_stream* st, int fault) noexcept nogil:
         st.in_end = False
         st.room_owed = False
         st.base.events.on_fault(st.base.owner, fault)
+    elif st.room_owed:
+        worker_soon(st.base.home, &st.turn)   # whoever waits for the end of his answer hears of it
 
 
 cdef void h2_stream_refuse(h2_stream* st, uint32_t code) noexcept nogil:

@@ -157,6 +157,7 @@ cdef class Echo:
 
     def __cinit__(self, context=None):
         self.line = <Line*>calloc(1, sizeof(Line))
+        links_init(&self.line.w.thirsty)
         links_init(&self.line.w.grave)
         timers_init(&self.line.w.wheel, clock_now_ns())
         poller_open(&self.line.w.poll)

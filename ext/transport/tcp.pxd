@@ -1,5 +1,12 @@
 # cython: language_level=3
-"""tcp: the transport over a TCP socket, accepted or connected."""
+"""tcp: the transport over a TCP socket, accepted or connected.
+
+Dialing    A busy app may miss a SYN, and the kernel sends the next one a second
+           later. So an attempt is given up after 50 ms and made anew, each time
+           with 1.4 times the patience, up to the time for all of them (spec
+           1.11). The socket is replaced inside the transport; whoever waits for
+           it sees one edge at the end. Any other error ends the dialing at once.
+"""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 

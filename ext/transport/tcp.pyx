@@ -12,10 +12,11 @@ peer has sent its FIN must the end still be fetched.
 """
 
 from libc.errno cimport EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT, errno
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset
 from posix.unistd cimport close
 
+from ext.base.clock cimport NS_PER_MS
 from ext.base.debug cimport LIVE_DOWN, LIVE_TRANSPORT, LIVE_UP
 from ext.base.faults cimport (
     CALLER_RESET,
@@ -30,6 +31,7 @@ from ext.base.links cimport links_init
 from ext.base.slab cimport slab_give, slab_take
 from ext.stats.shard cimport counter_add
 from ext.loop.poller cimport READY_ERR, READY_HUP, READY_IN, READY_OUT, READY_RDHUP, poller_add, watch
+from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
 from ext.transport.listen cimport listener
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, PEER_TEXT_MAX, iovec, transport, transport_ops
 from ext.transport.worker cimport corpse, worker, worker_inter
@@ -98,6 +100,12 @@ cdef extern from "<linux/tcp.h>" nogil:
 cdef extern from "<string.h>" nogil:
     size_t strlen(const char* text)
 
+cdef enum:
+    FIRST_PATIENCE_MS = 50   # of an attempt to connect
+    PAUSE_MS = 30            # between two attempts, and as much again at random
+
+cdef uint64_t CHANCE = 0x9e3779b97f4a7c15ULL   # an odd number without a pattern
+
 cdef uint8_t MAPPED[12]
 MAPPED[:] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
 
@@ -159,13 +167,15 @@ cdef void tcp_close(transport* t, bint hard) noexcept nogil:
     if t.closed:
         return
     t.closed = True
+    timer_drop(&t.patience)
     if t.via is not NULL:
         counter_add(&t.home.stats.conns_closed[(<listener*>t.via).label], 1)
     if hard:
         now.l_onoff = 1
         now.l_linger = 0
         setsockopt(t.w.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))
-    close(t.w.fd)
+    if t.w.fd >= 0:
+        close(t.w.fd)
     t.w.fd = -1
     t.w.on_ready = NULL
     worker_inter(t.home, &t.grave)
@@ -190,11 +200,12 @@ cdef void tcp_bury(corpse* c) noexcept nogil:
 
 cdef void tcp_note(transport* t, uint32_t ready) noexcept nogil:
     """Brings the flags up to date after an edge."""
-    if ready & (READY_ERR | READY_HUP):
+    if ready & READY_ERR:
         t.broken = True
+    if ready & (READY_ERR | READY_HUP):   # HUP alone: both directions have ended, perhaps with bytes still to be read
         t.readable = True
         t.writable = True
-    if ready & READY_RDHUP:
+    if ready & (READY_RDHUP | READY_HUP):
         t.peer_closed = True
     if ready & (READY_IN | READY_RDHUP):
         t.readable = True
@@ -216,6 +227,7 @@ cdef transport* tcp_new(worker* w, int fd) noexcept nogil:
     LIVE_UP(LIVE_TRANSPORT)
     memset(t, 0, sizeof(transport))
     links_init(&t.grave.link)
+    links_init(&t.patience.link)
     t.grave.bury = tcp_bury
     t.ops = &TCP
     t.w.fd = fd
@@ -264,46 +276,88 @@ cdef transport* tcp_connect(worker* w, const uint8_t* address, uint16_t port, in
 
     `connecting` is set until then. NULL with *fault when it fails at once.
     """
+    cdef transport* t = tcp_new(w, -1)
+    if t is NULL:
+        fault[0] = NO_MEMORY
+        return NULL
+    t.connecting = True
+    t.dialed_ns = w.now_ns
+    timer_init(&t.patience, on_patience, t)
+    memcpy(t.peer_address, address, 16)
+    t.peer_port = port
+    fault[0] = attempt(t)
+    if fault[0]:
+        tcp_close(t, False)
+        return NULL
+    return t
+
+
+cdef int attempt(transport* t) noexcept nogil:
+    """A new socket begins to connect; 0, or the fault."""
     cdef sockaddr_in four
     cdef sockaddr_in6 six
-    cdef bint is_four = memcmp(address, MAPPED, 12) == 0
+    cdef bint is_four = memcmp(t.peer_address, MAPPED, 12) == 0
     cdef int one = 1
     cdef int result
-    cdef transport* t
     cdef int fd = socket(AF_INET if is_four else AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     if fd < 0:
-        fault[0] = NO_DESCRIPTORS if errno == EMFILE or errno == ENFILE else NO_MEMORY
-        return NULL
+        return NO_DESCRIPTORS if errno == EMFILE or errno == ENFILE else NO_MEMORY
+    t.w.fd = fd
+    t.attempts += 1
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
     if is_four:
         memset(&four, 0, sizeof(four))
         four.sin_family = AF_INET
-        four.sin_port = htons(port)
-        memcpy(&four.sin_addr, &address[12], 4)
+        four.sin_port = htons(t.peer_port)
+        memcpy(&four.sin_addr, &t.peer_address[12], 4)
         result = connect(fd, &four, sizeof(four))
     else:
         memset(&six, 0, sizeof(six))
         six.sin6_family = AF_INET6
-        six.sin6_port = htons(port)
-        memcpy(six.sin6_addr.s6_addr, address, 16)
+        six.sin6_port = htons(t.peer_port)
+        memcpy(six.sin6_addr.s6_addr, t.peer_address, 16)
         result = connect(fd, &six, sizeof(six))
     if result < 0 and errno != EINPROGRESS:
-        fault[0] = tcp_fault(errno)
-        close(fd)
-        return NULL
-    t = tcp_new(w, fd)
-    if t is NULL:
-        close(fd)
-        fault[0] = NO_MEMORY
-        return NULL
-    t.connecting = True
-    memcpy(t.peer_address, address, 16)
-    t.peer_port = port
+        return tcp_fault(errno)
     if not tcp_start(t):
-        tcp_close(t, False)
-        fault[0] = NO_DESCRIPTORS
-        return NULL
-    return t
+        return NO_DESCRIPTORS
+    timer_set(&t.home.wheel, &t.patience, sooner(t, patience_ns(t)))
+    return 0
+
+
+cdef uint64_t patience_ns(const transport* t) noexcept nogil:
+    """50 ms for the first and the second attempt, then 1.4 times more each, and up to a tenth at random."""
+    cdef uint64_t ns = FIRST_PATIENCE_MS * NS_PER_MS
+    cdef int i
+    for i in range(2, t.attempts):
+        ns += ns * 2 // 5
+    return ns if t.attempts < 2 else ns + chance(t) % (ns // 10)
+
+
+cdef uint64_t chance(const transport* t) noexcept nogil:
+    """Some number, so that callers who failed together do not come back together."""
+    return (t.home.now_ns ^ <uint64_t><uintptr_t>t >> 4) * CHANCE >> 20
+
+
+cdef uint64_t sooner(const transport* t, uint64_t in_ns) noexcept nogil:
+    """That time from now, or the end of all attempts."""
+    cdef uint64_t end_ns = t.dialed_ns + t.home.bounds.connect_timeout_ns
+    return end_ns if t.home.now_ns + in_ns > end_ns else t.home.now_ns + in_ns
+
+
+cdef void on_patience(timer* clock, uint64_t now_ns) noexcept nogil:
+    """An attempt took too long, or the pause behind it is over."""
+    cdef transport* t = <transport*>clock.owner
+    if t.home.now_ns >= t.dialed_ns + t.home.bounds.connect_timeout_ns:
+        t.lost = CONNECT_TIMED_OUT
+    elif t.w.fd >= 0:
+        close(t.w.fd)
+        t.w.fd = -1
+        timer_set(&t.home.wheel, &t.patience, sooner(t, (PAUSE_MS + chance(t) % PAUSE_MS) * NS_PER_MS))
+    else:
+        t.lost = attempt(t)
+    if t.lost:
+        t.w.on_ready(&t.w, 0)
 
 
 cdef int tcp_fault(int error) noexcept nogil:
@@ -328,6 +382,7 @@ cdef int tcp_connect_result(transport* t) noexcept nogil:
     if error:
         return tcp_fault(error)
     t.connecting = False
+    timer_drop(&t.patience)
     return 0
 
 

@@ -17,6 +17,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from ext.base.links cimport links
 from ext.loop.poller cimport watch
+from ext.loop.timers cimport timer
 from ext.transport.worker cimport corpse, worker
 
 cdef extern from "sys/uio.h" nogil:
@@ -52,7 +53,7 @@ cdef struct transport:
     bint writable
     bint connecting              # connect(2) has not been answered yet
     bint peer_closed             # the peer has sent its FIN
-    bint broken                  # reset, or an error pending on the socket
+    bint broken                  # an error is pending on the socket
     bint closed
     int lost                     # the fault that ended it above TCP; 0: none
     uint8_t alpn                 # what TLS agreed on: ALPN_NONE, ALPN_H1, ALPN_H2
@@ -61,6 +62,9 @@ cdef struct transport:
     char peer_text[PEER_TEXT_MAX]   # address of the peer; IPv4-mapped ones as IPv4
     uint8_t peer_address[16]     # the same as 16 bytes, IPv4 mapped
     uint64_t sent_bytes          # that the kernel took
+    timer patience               # inline: of this attempt to connect, or of the pause before the next
+    int attempts                 # to connect, so far
+    uint64_t dialed_ns           # when the first of them began
 
 cdef enum:
     ALPN_NONE = 0

@@ -23,6 +23,7 @@ from ext.loop.timers cimport timers
 from ext.stats.shard cimport shard
 
 cdef enum:
+    THIRST_MS = 5            # after which a worker looks whether others have freed buffers
     SCRATCH_BYTES = 131072   # of one read: large bodies cost few system calls, and it fits into the L2 cache
     QUEUE_MARK = 65536       # a stream that has more waiting to be written asks its source to pause
 
@@ -66,6 +67,7 @@ cdef struct worker:
     char* scratch                # owns: SCRATCH_BYTES that were read last; whoever wants to keep them copies them
     links errands                # inline: run at the end of the turn: what was written is handed to the kernel
     links agains                 # inline: read on in the next turn, so that one fast sender does not starve the rest
+    links thirsty                # inline: read on once buffers are free
     links grave                  # inline: buried at the end of the turn
     shard* stats                 # borrows: of the engine; written here only
     const limits* bounds         # borrows: of the engine
@@ -78,6 +80,7 @@ cdef struct worker:
 
 cdef void worker_bury(worker* w) noexcept nogil
 cdef void worker_run_errands(worker* w) noexcept nogil
+cdef void worker_run_thirsty(worker* w) noexcept nogil
 cdef void worker_run_agains(worker* w) noexcept nogil
 
 
@@ -97,6 +100,12 @@ cdef inline void worker_next(worker* w, errand* e) noexcept nogil:
     """In the next turn, which comes without sleeping."""
     links_remove(&e.link)
     links_append(&w.agains, &e.link)
+
+
+cdef inline void worker_thirst(worker* w, errand* e) noexcept nogil:
+    """When the process has buffers again; who asked first is first."""
+    links_remove(&e.link)
+    links_append(&w.thirsty, &e.link)
 
 
 cdef inline void worker_inter(worker* w, corpse* c) noexcept nogil:

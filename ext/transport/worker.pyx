@@ -4,7 +4,12 @@
 Floor      transport: may cimport ext.base, ext.stats, ext.loop.
 """
 
+from ext.base.chain cimport chain_is_spent
 from ext.base.links cimport links, links_empty, links_init, links_move_all, links_remove
+
+
+cdef enum:
+    THIRSTY_MAX = 64         # of one turn
 
 
 cdef void run_all(links* ring) noexcept nogil:
@@ -26,6 +31,17 @@ cdef void worker_run_agains(worker* w) noexcept nogil:
     links_init(&now)
     links_move_all(&w.agains, &now)
     run_all(&now)
+
+
+cdef void worker_run_thirsty(worker* w) noexcept nogil:
+    """As long as there are buffers; what thirsts again goes to the end of the line."""
+    cdef links* l
+    cdef int count = 0
+    while not links_empty(&w.thirsty) and not chain_is_spent(&w.blocks) and count < THIRSTY_MAX:
+        l = w.thirsty.next
+        links_remove(l)
+        (<errand*>l).run(<errand*>l)
+        count += 1
 
 
 cdef void worker_bury(worker* w) noexcept nogil:

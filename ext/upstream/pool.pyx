@@ -169,7 +169,7 @@ cdef void on_sweep(timer* t, uint64_t now_ns) noexcept nogil:
 
 
 cdef void pool_close_idle(pool* p) noexcept nogil:
-    """Before the worker stops."""
+    """Before the worker stops, and after its exchanges have ended: connections that still say goodbye, too."""
     cdef links* l
     cdef client* c
     timer_drop(&p.sweep)
@@ -180,5 +180,4 @@ cdef void pool_close_idle(pool* p) noexcept nogil:
     while l != &p.shared:
         c = <client*>l
         l = l.next
-        if c.running == 0:
-            leave(p, c)
+        leave(p, c)
