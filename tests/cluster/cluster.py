@@ -96,14 +96,19 @@ class Cluster:
 def find_cluster() -> Cluster:
     """The cluster that the environment names, running.
 
-    Raises  ClusterError when there is none, saying what to set.
+    Raises  ClusterError when there is none or it does not answer, saying what to set.
     """
     if os.environ.get("KUBECONFIG"):
         loader = shlex.split(os.environ.get("PENSTOCK_IMAGE_LOAD", ""))
         if not loader:
             raise ClusterError("KUBECONFIG is set but PENSTOCK_IMAGE_LOAD is not: name a command that loads an archive")
-        return Cluster(dict(os.environ), loader, [])
-    kit = Path(os.environ.get("PENSTOCK_CLUSTER_KIT") or KIT_DEFAULT) / "cluster"
+        found = Cluster(dict(os.environ), loader, [])
+        try:
+            found.kubectl("get", "nodes")
+        except ClusterError as error:
+            raise ClusterError(f"KUBECONFIG leads nowhere: {str(error).splitlines()[-1]}") from error
+        return found
+    kit = Path(os.environ.get("PENSTOCK_CLUSTER_KIT") or KIT_DEFAULT).resolve() / "cluster"
     if not kit.is_file():
         raise ClusterError(
             f"no cluster: {kit} does not exist; set KUBECONFIG, or PENSTOCK_CLUSTER_KIT to the kit's folder"

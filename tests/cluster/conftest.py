@@ -33,6 +33,8 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def sidecar_archive(cluster: Cluster) -> Path:
+    """Made after the cluster is up: without one, a build of some minutes is for nothing."""
+    say("building the sidecar's image; the first time takes some minutes")
     images.WORK.mkdir(parents=True, exist_ok=True)
     return images.sidecar_image()
 

@@ -83,7 +83,7 @@ def app_image() -> Path:
     context.mkdir(parents=True, exist_ok=True)
     built("go", "build", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
     (context / "Containerfile").write_text('FROM scratch\nCOPY app /app\nUSER 65532:65532\nENTRYPOINT ["/app"]\n')
-    buildah("bud", "--tag", APP, str(context))
+    buildah("bud", "--layers", "--tag", APP, str(context))
     return archived(APP)
 
 

@@ -140,7 +140,7 @@ class Load:
         return {
             "answered": self.answered,
             "failed": len(self.failures),
-            "failures": self.failures[:50],
+            "failures": self.failures,
             "connections": self.opened,
             "told_to_close": self.told_to_close,
             "seconds": round(time.monotonic() - self.began, 1),
