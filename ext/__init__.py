@@ -1,24 +1,28 @@
-"""The engine: one shared object, many modules.
+"""The engine: two shared objects, many modules.
 
-Every module of this package lives in the one object beside this file; the
-finder below hands it to the import system under each of their names.
+Every module of this package lives in one of the objects beside this file; the
+finder below hands it to the import system under each of their names. OpenSSL
+comes only with the second object, when TLS is asked for.
 """
 
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import EXTENSION_SUFFIXES, ExtensionFileLoader
 
-OBJECT = f"{__path__[0]}/_engine{EXTENSION_SUFFIXES[0]}"
+ENGINE = f"{__path__[0]}/_engine{EXTENSION_SUFFIXES[0]}"
+TLS = f"{__path__[0]}/_tls{EXTENSION_SUFFIXES[0]}"
+TLS_MODULES = ("ext.certificates", "ext.transport.tls", "ext.transport.tls_context", "ext.testing.transport")
 
 
-class OneObjectFinder:
-    """Finds `ext.*` modules whose source is a .pyx inside the one object."""
+class ObjectFinder:
+    """Finds `ext.*` modules whose source is a .pyx inside one of the objects."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         if not name.startswith("ext.") or name in PACKAGES:
             return None
-        return ModuleSpec(name, ExtensionFileLoader(name, OBJECT), origin=OBJECT)
+        held_by = TLS if name in TLS_MODULES else ENGINE
+        return ModuleSpec(name, ExtensionFileLoader(name, held_by), origin=held_by)
 
 
 PACKAGES = frozenset(
@@ -27,4 +31,4 @@ PACKAGES = frozenset(
         "base", "stats", "loop", "http", "admission", "transport", "mux", "upstream", "proxy", "testing", "building",
     )
 )  # fmt: skip
-sys.meta_path.insert(0, OneObjectFinder)
+sys.meta_path.insert(0, ObjectFinder)

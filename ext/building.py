@@ -1,9 +1,10 @@
-"""OneObject: the setuptools command that builds the engine.
+"""FewObjects: the setuptools command that builds the engine.
 
-Every `.pyx` under `ext/` becomes one C file, and all of them one shared
-object: a separate object for each costs 7 ms and 1.3 MiB at start. setuptools
-alone translates only the first `.pyx` of an extension, so this command takes
-the extension of pyproject.toml and adds the rest. Variants (EXT_DEBUG,
+Every `.pyx` under `ext/` becomes one C file. Those that pyproject.toml lists
+for `ext._tls` become one shared object, all others another: a separate object
+for each module costs 7 ms and 1.3 MiB at start, and OpenSSL another 2 ms and
+2 MiB, which a sidecar without TLS does not pay. setuptools alone translates
+only the first `.pyx` of an extension. Variants (EXT_DEBUG,
 sanitizers) come through CFLAGS and LDFLAGS, into the folder EXT_BUILD names.
 """
 
@@ -15,13 +16,14 @@ from pathlib import Path
 
 from setuptools.command.build_ext import build_ext
 
+ENGINE = "ext._engine"
 ROOT = Path(__file__).resolve().parent.parent
 WARNINGS = ["-Wno-unused-function", "-Wno-unreachable-code"]
 CODE = ["-O2", "-g1", "-fvisibility=hidden", "-fno-semantic-interposition"]
 
 
-class OneObject(build_ext):
-    """Translate, compile what changed, link once."""
+class FewObjects(build_ext):
+    """Translate, compile what changed, link."""
 
     def build_extension(self, ext) -> None:
         from Cython.Build import cythonize
@@ -29,7 +31,7 @@ class OneObject(build_ext):
         work = Path(os.environ.get("EXT_BUILD", ROOT / "build" / "release"))
         os.chdir(ROOT)
         modules = cythonize(
-            ["ext/**/*.pyx"],
+            self.modules_of(ext),
             build_dir=str(work),
             nthreads=0,
             quiet=True,
@@ -49,6 +51,13 @@ class OneObject(build_ext):
             extra_postargs=os.environ.get("EXT_LDFLAGS", "").split(),
             build_temp=str(work),
         )
+
+    def modules_of(self, ext) -> list[str]:
+        """The engine takes what no other object lists."""
+        if ext.name != ENGINE:
+            return ext.sources
+        others = {source for other in self.extensions if other.name != ENGINE for source in other.sources}
+        return sorted(str(path) for path in Path("ext").rglob("*.pyx") if str(path) not in others)
 
     def object_of(self, source: Path, work: Path, newest_header: float) -> str:
         """The object file of one C file, made anew when the file or a header is newer."""

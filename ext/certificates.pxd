@@ -1,9 +1,10 @@
 # cython: language_level=3
 """certificates: TLS contexts, made from plain values (see certificates.pyx)."""
 
+from ext.tls_door cimport TlsDoor
 
-cdef class TlsContext:
-    cdef void* context             # shares: an SSL_CTX, counted by OpenSSL
+
+cdef class TlsContext(TlsDoor):
     cdef readonly tuple unknown_groups
 
 

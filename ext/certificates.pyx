@@ -13,6 +13,7 @@ Who may write
 
 from ext.base.span cimport span_of
 from ext.transport.openssl cimport SSL_CTX, TLS1_2_VERSION, TLS1_3_VERSION, SSL_CTX_free
+from ext.transport.tls cimport tls_accept
 from ext.transport.tls_context cimport (
     CALLERS_ANY,
     CALLERS_OPTIONAL,
@@ -28,7 +29,7 @@ VERSIONS = {"1.2": TLS1_2_VERSION, "1.3": TLS1_3_VERSION}
 CALLERS = {"none": CALLERS_ANY, "optional": CALLERS_OPTIONAL, "require": CALLERS_REQUIRED}
 
 
-cdef class TlsContext:
+cdef class TlsContext(TlsDoor):
     """What accepted TLS connections start from; its certificate lives in it.
 
     cert, key     PEM; the leaf first, then its chain; a key without password
@@ -42,7 +43,7 @@ cdef class TlsContext:
     unknown_groups   the groups that this OpenSSL does not know; the others are used.
 
     Ownership
-        context  shares  an SSL_CTX: connections and listeners count theirs
+        entry.context  shares  an SSL_CTX: connections and listeners count theirs
     """
 
     def __cinit__(
@@ -66,16 +67,17 @@ cdef class TlsContext:
         w.lowest = VERSIONS[lowest]
         w.highest = VERSIONS[highest]
         w.callers = CALLERS[callers]
-        self.context = tls_server_context(&w, why)
-        if self.context is NULL:
+        self.entry.accept = tls_accept
+        self.entry.context = tls_server_context(&w, why)
+        if self.entry.context is NULL:
             raise ValueError((<bytes>why).decode(errors="replace"))
-        known = [name for name in groups if tls_use_groups(<SSL_CTX*>self.context, name.encode())]
+        known = [name for name in groups if tls_use_groups(<SSL_CTX*>self.entry.context, name.encode())]
         if known:
-            tls_use_groups(<SSL_CTX*>self.context, ":".join(known).encode())
+            tls_use_groups(<SSL_CTX*>self.entry.context, ":".join(known).encode())
         self.unknown_groups = tuple([name for name in groups if name not in known])
 
     def __dealloc__(self):
-        SSL_CTX_free(<SSL_CTX*>self.context)
+        SSL_CTX_free(<SSL_CTX*>self.entry.context)
 
 
 cdef class TlsClientContext:

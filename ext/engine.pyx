@@ -44,10 +44,9 @@ from ext.stats.busy cimport busy_init, busy_read
 from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
 from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
 from ext.stats.shard cimport shard_init, shard_read
-from ext.certificates cimport TlsContext
+from ext.tls_door cimport TlsDoor
 from ext.transport.listen cimport listen_open, listener_start, listener_stop
-from ext.transport.tls cimport tls_accept
-from ext.transport.transport cimport transport
+from ext.transport.transport cimport tls_entry, transport
 from ext.transport.worker cimport (
     SCRATCH_BYTES,
     THIRST_MS,
@@ -125,7 +124,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         t.proxy.plan = <const proxy_plan*>o.what
     elif o.kind == ORDER_LISTEN:
         t.listeners[o.listener].on_accept = on_accept
-        t.listeners[o.listener].tls = <void*>o.what
+        t.listeners[o.listener].tls = <const tls_entry*>o.what
         listener_start(
             &t.listeners[o.listener], &t.w, o.fd, o.listener, t.proxy.plan.services[o.listener].label
         )
@@ -134,7 +133,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
     elif o.kind == ORDER_CLOSE_IDLE:
         h1_server_close_idle(&t.w)
     elif o.kind == ORDER_TLS:
-        t.listeners[o.listener].tls = <void*>o.what
+        t.listeners[o.listener].tls = <const tls_entry*>o.what
     elif o.kind == ORDER_DRAIN:
         t.w.draining = True
         h2_servers_drain(&t.w)
@@ -146,7 +145,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
 
 
 cdef void on_accept(listener* l, transport* t) noexcept nogil:
-    if l.tls is not NULL and tls_accept(t, l.tls) < 0:
+    if l.tls is not NULL and l.tls.accept(t, l.tls.context) < 0:
         t.ops.close(t, True)
         return
     h1_server_open(l.home, t, NULL, 0)
@@ -326,7 +325,7 @@ cdef class Engine:
         self.tell(ORDER_PLAN, 0, &plan.c, NULL)
         self.plan = plan
 
-    def listen(self, int listener, str host, int port, TlsContext tls=None):
+    def listen(self, int listener, str host, int port, TlsDoor tls=None):
         """Binds and accepts; returns the port. Raises OSError when the port is in use.
 
         More than one worker share the port, but the first bind is a plain one:
@@ -348,7 +347,7 @@ cdef class Engine:
                 if fds[i] < 0:
                     raise OSError(-fds[i], f"cannot listen on {host} port {bound}")
         self.contexts[listener] = tls
-        self.tell(ORDER_LISTEN, listener, tls.context if tls is not None else NULL, fds)
+        self.tell(ORDER_LISTEN, listener, &tls.entry if tls is not None else NULL, fds)
         return bound
 
     def close(self, int listener):
@@ -359,9 +358,9 @@ cdef class Engine:
         """Ends the connections of callers that carry no exchange now."""
         self.tell(ORDER_CLOSE_IDLE, 0, NULL, NULL)
 
-    def use_tls(self, int listener, TlsContext tls not None):
+    def use_tls(self, int listener, TlsDoor tls not None):
         """New connections of that listener get this certificate."""
-        self.tell(ORDER_TLS, listener, tls.context, NULL)
+        self.tell(ORDER_TLS, listener, &tls.entry, NULL)
         self.contexts[listener] = tls
 
     def drain(self, bint draining):

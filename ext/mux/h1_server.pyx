@@ -39,7 +39,6 @@ from ext.mux.h1_wire cimport (
 from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
 from ext.mux.stream cimport stream
 from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, counter_add, shard_bound
-from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
@@ -177,7 +176,7 @@ cdef void flush_now(h1_server* c) noexcept nogil:
 cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
     cdef h1_server* c = <h1_server*>clock.owner
     if c.state == SERVER_WAIT:
-        if tls_is_opening(c.wire.t):
+        if c.wire.t.opening:
             shard_bound(c.home.stats, BOUND_TLS_TIME)
         else:
             shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)

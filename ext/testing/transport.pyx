@@ -179,7 +179,7 @@ cdef class Echo:
         """The TLS context of connections to come; None for cleartext."""
         self.context = context
         if isinstance(context, TlsContext):
-            self.line.context = (<TlsContext>context).context
+            self.line.context = (<TlsContext>context).entry.context
         elif isinstance(context, TlsClientContext):
             self.line.context = (<TlsClientContext>context).context
 

@@ -11,7 +11,7 @@ from libc.stdint cimport uint16_t, uint64_t
 
 from ext.loop.poller cimport watch
 from ext.loop.timers cimport timer
-from ext.transport.transport cimport transport
+from ext.transport.transport cimport tls_entry, transport
 from ext.transport.worker cimport worker
 
 cdef struct listener:
@@ -19,7 +19,7 @@ cdef struct listener:
     worker* home             # borrows
     int id                   # of the plan: which port this is
     int label                # listener_kind of the statistics
-    void* tls                # shares: SSL_CTX of new connections; NULL for cleartext; swapped by the worker itself
+    const tls_entry* tls     # borrows: of the engine; NULL for cleartext; swapped by the worker itself
     timer rest               # inline: runs while the listener rests
     int burst                # accepts of the next turn
     bint resting

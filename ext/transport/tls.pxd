@@ -45,8 +45,3 @@ cdef struct tls_side:
 cdef int tls_ready() noexcept nogil
 cdef int tls_accept(transport* t, void* context) noexcept nogil
 cdef int tls_connect(transport* t, void* context, const char* name) noexcept nogil
-
-
-cdef inline bint tls_is_opening(const transport* t) noexcept nogil:
-    """Its handshake is not over: a head that is late is a handshake that is late."""
-    return t.tls is not NULL and (<const tls_side*>t.tls).state == TLS_HANDSHAKE

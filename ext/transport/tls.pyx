@@ -168,6 +168,7 @@ cdef int tls_end(transport* t) noexcept nogil:
     cdef bint opening = s.state == TLS_HANDSHAKE
     ERR_clear_error()
     s.state = TLS_ENDED
+    t.opening = False
     if s.fin and opening and not s.of_client:
         t.lost = 0   # a TCP probe, or a caller that thought better of it: an end, and no fault
     elif s.fin or t.broken:
@@ -198,6 +199,7 @@ cdef int tls_advance(transport* t) noexcept nogil:
             return AGAIN
         return tls_end(t)
     s.state = TLS_OPEN
+    t.opening = False
     t.readable = True
     t.writable = True
     counter_add(t.home.stats.tls_handshakes, 1)
@@ -448,6 +450,7 @@ cdef int tls_accept(transport* t, void* context) noexcept nogil:
     if s is NULL:
         return -NO_MEMORY
     SSL_set_accept_state(s.ssl)
+    t.opening = True
     return OK
 
 
@@ -463,6 +466,7 @@ cdef int tls_connect(transport* t, void* context, const char* name) noexcept nog
         return -NO_MEMORY
     s.of_client = True
     SSL_set_connect_state(s.ssl)
+    t.opening = True
     if name is not NULL and (SSL_set_tlsext_host_name(s.ssl, name) != 1 or SSL_set1_host(s.ssl, name) != 1):
         ERR_clear_error()
         return -NO_MEMORY

@@ -52,6 +52,7 @@ cdef struct transport:
     bint readable
     bint writable
     bint connecting              # connect(2) has not been answered yet
+    bint opening                 # a TLS handshake runs
     bint peer_closed             # the peer has sent its FIN
     bint broken                  # an error is pending on the socket
     bint closed
@@ -70,3 +71,7 @@ cdef enum:
     ALPN_NONE = 0
     ALPN_H1 = 1
     ALPN_H2 = 2
+
+cdef struct tls_entry:
+    void* context    # borrows: of OpenSSL; counted by whoever made it
+    int (*accept)(transport* t, void* context) noexcept nogil   # begins TLS on an accepted connection
