@@ -51,7 +51,7 @@ def differences() -> set[str]:
     return {f"{prefix}-{digits}" for cell in cells for prefix, digits in RULE.findall(cell)}
 
 
-@dataclass
+@dataclass(eq=False)
 class Tally:
     """What the tests said about each rule; a plugin of pytest."""
 
