@@ -13,12 +13,12 @@ MODULES := $(shell find dataplane ext -name '*.py')
 DEBIAN_PYTHON := $(if $(filter /usr/bin/%,$(shell command -v $(PYTHON))),python3-dev python3-venv)
 DEBIAN_GO := $(if $(shell command -v go),,golang-go)
 DEBIAN_build := gcc libc6-dev libssl-dev libnghttp2-dev $(DEBIAN_PYTHON)
-DEBIAN_test := curl openssl nghttp2-client wrk prometheus spin $(DEBIAN_GO)
+DEBIAN_test := curl openssl nghttp2-client wrk prometheus spin iproute2 $(DEBIAN_GO)
 DEBIAN_bench := nginx haproxy wrk nghttp2-client nghttp2-server strace valgrind openssl $(DEBIAN_GO)
 DEBIAN_load := $(DEBIAN_GO)
 DEBIAN_sanitize := $(DEBIAN_test)
 DEBIAN_fuzz := clang libclang-rt-14-dev
-DEBIAN_cluster := buildah mmdebstrap iproute2 curl
+DEBIAN_cluster := buildah mmdebstrap iproute2 curl $(DEBIAN_GO)
 
 .PHONY: build demo test lint bench load sanitize fuzz cluster-test clean
 .DELETE_ON_ERROR:
@@ -26,7 +26,7 @@ DEBIAN_cluster := buildah mmdebstrap iproute2 curl
 build: build/engine.stamp build/launcher.stamp
 
 demo: build
-	$(BIN)/python -m dataplane.demo
+	$(BIN)/python -m loadtests.demo
 
 test: build build/extra-test.stamp build/extra-otlp.stamp build/debian-test.stamp
 	$(BIN)/pytest -n $(JOBS) --timeout 300
@@ -52,7 +52,7 @@ sanitize: build build/extra-test.stamp build/debian-sanitize.stamp
 fuzz: build build/extra-test.stamp build/debian-fuzz.stamp
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
-cluster-test: build build/extra-test.stamp build/debian-cluster.stamp
+cluster-test: build/extra-test.stamp build/debian-cluster.stamp
 	PENSTOCK_CLUSTER_TEST=1 $(BIN)/pytest tests/cluster -s
 
 clean:

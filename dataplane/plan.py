@@ -60,7 +60,7 @@ def engine_bounds(settings: Settings) -> dict[str, int | bool]:
         "buffers_max": bounds.buffer_bytes,
         "connect_timeout_ns": CONNECT_NS,
         "labels_max": bounds.label_values_max,
-        "journal_bytes": bounds.log_backlog_bytes if log else 0,
+        "journal_bytes": 1 << bounds.log_backlog_bytes.bit_length() - 1 if log else 0,  # a power of two
     }
 
 

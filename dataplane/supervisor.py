@@ -61,11 +61,11 @@ class Supervisor:
         self.engine = Engine(settings.workers, engine_bounds(settings))
         self.engine.start(queue_proxy_plan(self.engine.live, settings, self._version))
 
-    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> None:
+    def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> list[Problem]:
         """Binds every port that the settings name.
 
-        Raises  ConfigError that names each port which cannot be bound; 9091
-                is only told, as upstream does (spec 1.3).
+        Returns  what is wrong with the port of the metrics: the pod can do without it (spec 1.3).
+        Raises   ConfigError that names each other port which cannot be bound.
         """
         listeners, metrics = self.settings.listeners, self.settings.metrics.listener
         wanted: list[tuple[int, str, int | None, TlsContext | None]] = [
@@ -78,7 +78,8 @@ class Supervisor:
         ]
         if metrics is not None:
             wanted.insert(0, (METRICS, metrics.address, metrics.port, metrics_tls))
-        problems = []
+        problems: list[Problem] = []
+        odd: list[Problem] = []
         for listener, address, port, context in wanted:
             if port is None:
                 continue
@@ -87,9 +88,10 @@ class Supervisor:
             except OSError as error:
                 why = strerror(error.errno or 0)
                 what = f"port {port} of {address} cannot be bound: {why}"
-                problems.append(Problem(where=VARIABLES[listener], what=what))
+                (odd if listener == METRICS else problems).append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
+        return odd
 
     def _bind(self, listener: int, address: str, port: int, tls: TlsContext | None) -> None:
         """A kernel without IPv6 gets all of IPv4 instead of everything."""
@@ -116,6 +118,15 @@ class Supervisor:
         """Requests that wait or run (DP-136); None without a limit."""
         pending: int | None = self.engine.live.pending(APP)
         return pending
+
+    def waiting(self) -> int | None:
+        """Those of them that wait; None without a limit."""
+        pending = self.pending()
+        return None if pending is None else max(0, pending - self.settings.limit.running_max)
+
+    def running(self) -> int:
+        """Requests for the app that have come and not ended, with a slot or without."""
+        return sum(running for _, running, *_ in self.engine.load())
 
     def load(self, now_ns: int) -> tuple[int, int, int, int]:
         """What the autoscaler's tick needs of all workers: two integrals at `now_ns`, two counts."""

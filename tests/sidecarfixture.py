@@ -104,7 +104,7 @@ class Sidecar:
 
     app        port of the app on 127.0.0.1
     prefix     a command that starts the sidecar's command, such as one that changes its user
-    wait       until the main port accepts; else the caller waits for what it is after
+    wait       until its ports accept; else the caller waits for what it is after
     out        a descriptor for its standard output; None: a file, which `stdout` reads
     variables  its environment beside BASE
     """
@@ -124,7 +124,7 @@ class Sidecar:
         self.app = app
         self.env = environment({"USER_PORT": app, "PENSTOCK_BIND_ADDRESS": self.address, **variables})
         self.port = int(self.env["QUEUE_SERVING_PORT"])
-        self.files: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]
+        self.files: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115 - closed by close()
         self.lines: list[Line] = []
         self.process = subprocess.Popen(
             [*prefix, *(argv or command())],
@@ -139,7 +139,8 @@ class Sidecar:
         """Somebody ended it on purpose, or waited for its end."""
         if wait:
             try:
-                until(lambda: self.accepts(self.port), f"the sidecar accepts on {self.address}:{self.port}")
+                for port in self.ports():
+                    until(lambda port=port: self.accepts(port), f"the sidecar accepts on {self.address}:{port}")
             except AssertionError:
                 self.kill()
                 raise
@@ -149,6 +150,12 @@ class Sidecar:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.close(check=kind is None)
+
+    def ports(self) -> list[int]:
+        """What is bound in any case, and the port of the metrics where they are served."""
+        serves_metrics = '"protocol": "prometheus"' in self.env.get("OBSERVABILITY_CONFIG", "")
+        metrics = int(self.env.get("METRICS_PROMETHEUS_PORT", METRICS_PORT))
+        return [self.port, STATS_PORT, *([metrics] if serves_metrics else [])]
 
     # callers
 

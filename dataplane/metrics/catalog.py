@@ -9,7 +9,8 @@ tell different stories. It also says what a snapshot has to offer:
     client      (method, status or error type, version, tag) → (duration, request body)
     request_ms  (status, tag) → duration in ms   for the old names only
     app_ms      status → duration in ms          for the old names only
-    pending     requests that wait or run; None without a limit
+    waiting     requests that wait for a slot; None without a limit
+    pending     those and the ones that have a slot; None without a limit; for the old name only
     counters    name → number, or name → {label value → number}
 
 Status 0 and the name _OTHER stand for one of the rest, behind every bound on
@@ -91,8 +92,8 @@ QUEUE_DEPTH = Family(
     "kn_serving_queue_depth",
     "gauge",
     "{request}",
-    "Requests that wait for a slot or run in the container.",
-    "pending",
+    "Requests that wait for a slot in the container.",
+    "waiting",
 )
 INVOCATION = _histogram(
     "kn.serving.invocation.duration",
@@ -123,6 +124,7 @@ OWN = (
         LISTENER,
     ),
     _own("requests", "counter", "{request}", "Requests whose head was complete, by listener.", "requests", LISTENER),
+    _own("requests.in.flight", "gauge", "{request}", "Requests that wait for a slot or run.", "in_flight"),
     _own("probes", "counter", "{request}", "Probes of the platform that were answered here.", "probes"),
     _own("upstream.connections.open", "gauge", "{connection}", "Connections to the container.", "upstream_conns_open"),
     _own(

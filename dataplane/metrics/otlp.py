@@ -64,8 +64,8 @@ class Encoder:
         return bytes(request.SerializeToString())
 
     def _requests(self, scope: ScopeMetrics, snapshot: Any, now_ns: int) -> None:
-        if snapshot.pending is not None:
-            self._numbers(scope, catalog.QUEUE_DEPTH, [("", snapshot.pending)], now_ns)
+        if snapshot.waiting is not None:
+            self._numbers(scope, catalog.QUEUE_DEPTH, [("", snapshot.waiting)], now_ns)
         invocation = [([("http.response.status_code", s)], (h,)) for s, h in snapshot.invocation.items()]
         self._histograms(scope, (catalog.INVOCATION,), invocation, now_ns)
         server = [(catalog.server_attributes(k), parts) for k, parts in self._fold.series(snapshot.series).items()]

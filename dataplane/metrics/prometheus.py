@@ -108,9 +108,9 @@ class Prometheus:
 
     def _knative(self, snapshot: Any) -> Iterator[str]:
         scope = self._scope
-        if snapshot.pending is not None:
+        if snapshot.waiting is not None:
             depth = catalog.QUEUE_DEPTH
-            yield f"{_head(depth.name, depth.kind, depth.help)}{depth.name}{{{scope}}} {snapshot.pending}\n"
+            yield f"{_head(depth.name, depth.kind, depth.help)}{depth.name}{{{scope}}} {snapshot.waiting}\n"
         statuses = [
             (f'http_response_status_code="{status}",{scope}', (histogram,))
             for status, histogram in snapshot.invocation.items()

@@ -31,7 +31,7 @@ NOT_SHOWN = {"last_request_start_ns"}
 class Snapshot:
     """Everything that is shown, at one moment (see dataplane.metrics.catalog)."""
 
-    __slots__ = ("app_ms", "client", "counters", "invocation", "pending", "request_ms", "series")
+    __slots__ = ("app_ms", "client", "counters", "invocation", "pending", "request_ms", "series", "waiting")
 
     def __init__(self) -> None:
         self.series: dict[Any, Any] = {}
@@ -41,6 +41,7 @@ class Snapshot:
         self.app_ms: dict[Any, Any] = {}
         self.counters: dict[str, Any] = {}
         self.pending: int | None = None
+        self.waiting: int | None = None
 
 
 class Snapshots:
@@ -64,8 +65,9 @@ class Snapshots:
         """All figures now."""
         found = Snapshot()
         source = self._supervisor
-        found.pending = source.pending()
+        found.pending, found.waiting = source.pending(), source.waiting()
         found.counters = _shown(source.counts())
+        found.counters["in_flight"] = source.running()
         found.counters["buffer_bytes"] = source.buffers()
         found.counters["spans_dropped"] = spans_dropped
         for key, values in source.series().items():

@@ -47,12 +47,12 @@ class QueueProxy:
         self.settings = settings
         self.log = Logger(settings.logging, "queueproxy", fixed)
         metrics = settings.metrics.listener
-        self.certificates = certificate_files(settings.certificates and settings.certificates.tls, self.log)
-        self.metrics_certificates = certificate_files(metrics and metrics.tls, self.log)
-        tls = self.certificates and self.certificates.load()
-        metrics_tls = self.metrics_certificates and self.metrics_certificates.load()
+        self.certificates = certificate_files(settings.certificates.tls if settings.certificates else None, self.log)
+        metrics_files = certificate_files(metrics.tls if metrics is not None else None, self.log)
+        tls = self.certificates.load() if self.certificates is not None else None
+        metrics_tls = metrics_files.load() if metrics_files is not None else None
         self.supervisor = Supervisor(settings)
-        self.supervisor.listen(tls, metrics_tls)
+        odd = self.supervisor.listen(tls, metrics_tls)
         self.telemetry = Telemetry(settings, self.supervisor, self.log.warn)
         self.window = StatWindow(identity.pod, time.monotonic_ns())
         self.prober = Prober(settings.readiness, settings.app, self.log.log)
@@ -60,7 +60,7 @@ class QueueProxy:
         self.pages: DebugPages | None = None
         self.tick_ns = time.monotonic_ns() + NS_PER_S
         self.certificates_ns = self.tick_ns
-        for warning in settings.warnings:
+        for warning in (*settings.warnings, *odd):
             self.log.warn(str(warning))
 
     def run(self) -> int:

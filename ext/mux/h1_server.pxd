@@ -68,3 +68,5 @@ cdef void h1_server_end_all(worker* w) noexcept nogil
 cdef void h1_server_forget(h1_server* c) noexcept nogil
 cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexcept nogil
 cdef void h1_server_close_idle(worker* w) noexcept nogil
+cdef void h1_server_linger(h1_server* c) noexcept nogil
+cdef void h1_server_next(h1_server* c) noexcept nogil

@@ -8,79 +8,43 @@ Never      decides what a request means; answers by itself.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from ext.base.arena cimport arena, arena_free, arena_new
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
-from ext.base.faults cimport (
-    BODY_INCOMPLETE,
-    CALLER_GONE,
-    CALLER_RESET,
-    HEAD_TIMED_OUT,
-    NO_MEMORY,
-    REQUEST_HEAD_TOO_LARGE,
-    STOPPING,
-)
+from ext.base.faults cimport BODY_INCOMPLETE, CALLER_GONE, CALLER_RESET, NO_MEMORY, REQUEST_HEAD_TOO_LARGE, STOPPING
 from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
-from ext.base.span cimport span, span_of
+from ext.base.span cimport span
 from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
-from ext.http.h1_write cimport h1_write_response, h1_write_trailers
-from ext.http.head cimport (
-    BODY_CHUNKED,
-    BODY_LENGTH,
-    BODY_NONE,
-    BODY_UNTIL_CLOSE,
-    HTTP_1_1,
-    METHOD_HEAD,
-    field,
-    head,
-    head_has,
-    head_keep,
-)
-from ext.http.names cimport NAME_CONTENT_LENGTH
+from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, METHOD_HEAD, head, head_keep
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
 from ext.mux.context cimport mux_context, mux_of
+from ext.mux.h1_answer cimport h1_answer_ops
 from ext.mux.h1_upgrade cimport h1_upgrade_begin, h1_upgrade_drop, h1_upgrade_read, h1_upgrade_wanted
 from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
-    wire_body,
     wire_clear,
     wire_count_mended,
     wire_fill,
     wire_flush,
     wire_init,
-    wire_is_full,
     wire_leave,
-    wire_put,
     wire_spend,
     wire_view,
     wire_waits,
 )
-from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniffed
-from ext.mux.stream cimport stream, stream_ops
-from ext.stats.shard cimport (
-    BOUND_HEAD_TIME,
-    BOUND_IDLE_TIME,
-    BOUND_TLS_TIME,
-    shard_bound,
-)
+from ext.mux.sniff cimport SNIFFED_H1, SNIFFED_H2, sniff, sniff_is_foreign, sniffed
+from ext.mux.stream cimport stream
+from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, shard_bound
 from ext.transport.tls cimport tls_is_opening
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
 
 cdef enum:
     READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
-
-
-cdef inline void extra_field(
-    field* extra, int* count, const char* name, size_t name_n, const char* value, size_t value_n
-) noexcept nogil:
-    extra[count[0]].name = span_of(name, name_n)
-    extra[count[0]].value = span_of(value, value_n)
-    count[0] += 1
 
 
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil:
@@ -127,12 +91,12 @@ cdef void h1_server_close(h1_server* c, bint hard) noexcept nogil:
         return
     c.state = SERVER_CLOSED
     links_remove(&c.all)
-    c.home.conn_count -= 1
     timer_drop(&c.clock)
     h1_upgrade_drop(c)
     wire_clear(&c.wire)
     h1_body_clear(&c.body)
     c.wire.t.ops.close(c.wire.t, hard)
+    c.home.conn_count -= 1     # last: who sees it gone sees it counted as closed
     worker_inter(c.home, &c.grave)
 
 
@@ -159,7 +123,7 @@ cdef void h1_server_close_idle(worker* w) noexcept nogil:
             h1_server_close(c, False)
 
 
-cdef void linger(h1_server* c) noexcept nogil:
+cdef void h1_server_linger(h1_server* c) noexcept nogil:
     """Sends what waits and the FIN, then reads on for a while before it closes."""
     c.state = SERVER_LINGER
     h1_body_clear(&c.body)
@@ -295,6 +259,9 @@ cdef int read_head(h1_server* c) noexcept nogil:
         result = -REQUEST_HEAD_TOO_LARGE
     if result == AGAIN:
         return head_incomplete(c, at, n)
+    if result < 0 and not c.served and sniff_is_foreign(at, n):
+        h1_server_linger(c)
+        return OK
     open_exchange(c, at, n, result, &h, used)
     return OK
 
@@ -372,7 +339,7 @@ cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexc
     """Opens the exchange of this head, or of the fault in one, and gives it the arena."""
     cdef bint is_last
     memset(&c.s, 0, sizeof(stream))
-    c.s.ops = &SERVER
+    c.s.ops = h1_answer_ops()
     c.s.home = c.home
     c.s.via = c.wire.t
     c.s.mem = mem
@@ -526,11 +493,11 @@ cdef int drain(h1_server* c) noexcept nogil:
         n -= used
         c.drained += <int64_t>used
         if result < 0 or c.drained > c.home.bounds.drain_max:
-            linger(c)
+            h1_server_linger(c)
             return OK
         if result == DONE:
             wire_leave(&c.wire, at, n)
-            next_request(c)
+            h1_server_next(c)
             return OK
         if result == AGAIN:
             break
@@ -554,7 +521,7 @@ cdef int discard(h1_server* c) noexcept nogil:
     return OK
 
 
-cdef void next_request(h1_server* c) noexcept nogil:
+cdef void h1_server_next(h1_server* c) noexcept nogil:
     """The exchange is over and the connection stays."""
     h1_body_clear(&c.body)
     c.state = SERVER_WAIT
@@ -562,171 +529,3 @@ cdef void next_request(h1_server* c) noexcept nogil:
     timer_drop(&c.clock)
     if c.home.bounds.idle_timeout_ns:
         timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.idle_timeout_ns)
-
-
-# ── the stream's side: what the exchange asks ─────────────────────────────
-
-cdef inline h1_server* server_of(stream* s) noexcept nogil:
-    return <h1_server*>(<char*>s - sizeof(corpse))
-
-
-cdef int result_of(h1_server* c, int result) noexcept nogil:
-    c.s.queued = c.wire.out.len
-    if result < 0:
-        return result
-    return AGAIN if wire_is_full(&c.wire) else OK
-
-
-cdef int server_send_head(stream* s, const head* h, bint last) noexcept nogil:
-    """Writes a head with the framing and the Connection field that this connection needs."""
-    cdef h1_server* c = server_of(s)
-    cdef field extra[3]
-    cdef int count = 0
-    cdef int result
-    if h.status < 200:
-        if c.version < HTTP_1_1:
-            return OK
-        if h.status == 100:
-            c.expects = False
-        if h.status == 101:
-            c.head_sent = True
-            c.keep_alive = False
-            extra_field(extra, &count, b"Connection", 10, b"Upgrade", 7)
-            extra_field(extra, &count, b"Upgrade", 7, h.upgrade.at, h.upgrade.len)
-        result = h1_write_response(&c.wire.out, h, c.version, extra, count)
-        worker_soon(c.home, &c.wire.unsent)
-        return result_of(c, result)
-    if h.status == 204 or h.status == 304:
-        c.bodiless = True
-    c.wire.chunked = False
-    c.wire.length_left = -1
-    if c.bodiless:
-        pass
-    elif h.framing == BODY_LENGTH:
-        c.wire.length_left = h.length
-    elif last and h.framing == BODY_NONE:
-        if not head_has(h, NAME_CONTENT_LENGTH):
-            extra_field(extra, &count, b"Content-Length", 14, b"0", 1)
-    elif c.version >= HTTP_1_1:
-        c.wire.chunked = True
-        extra_field(extra, &count, b"Transfer-Encoding", 17, b"chunked", 7)
-    else:
-        c.until_close = True
-        c.keep_alive = False
-    if not h.keep_alive or c.home.draining or (c.expects and not c.request_done):
-        c.keep_alive = False
-    if not c.keep_alive:
-        extra_field(extra, &count, b"Connection", 10, b"close", 5)
-    elif c.version < HTTP_1_1:
-        extra_field(extra, &count, b"Connection", 10, b"keep-alive", 10)
-    result = h1_write_response(&c.wire.out, h, c.version, extra, count)
-    c.head_sent = True
-    c.answer_done = last
-    worker_soon(c.home, &c.wire.unsent)
-    if last and c.wire.chunked and result >= 0:
-        result = wire_body(&c.wire, NULL, 0, True)
-    return result_of(c, result)
-
-
-cdef int server_send_body(stream* s, const char* at, size_t n, bint last) noexcept nogil:
-    cdef h1_server* c = server_of(s)
-    cdef int result = OK
-    if c.state == SERVER_RAW:
-        result = wire_put(&c.wire, at, n)
-        if last:
-            c.wire.shut_after = True
-            worker_soon(c.home, &c.wire.unsent)
-    elif not c.bodiless:
-        result = wire_body(&c.wire, at, n, last)
-    if last:
-        c.answer_done = True
-    return result_of(c, result)
-
-
-cdef int server_send_trailers(stream* s, const head* h) noexcept nogil:
-    """Ends a chunked body with its trailers; any other framing has no place for them."""
-    cdef h1_server* c = server_of(s)
-    cdef int result
-    if not c.wire.chunked or c.bodiless:
-        return server_send_body(s, NULL, 0, True)
-    c.answer_done = True
-    result = wire_put(&c.wire, b"0\r\n", 3)
-    if result >= 0:
-        result = h1_write_trailers(&c.wire.out, h)
-        worker_soon(c.home, &c.wire.unsent)
-    return result_of(c, result)
-
-
-cdef int server_turn_raw(stream* s) noexcept nogil:
-    cdef h1_server* c = server_of(s)
-    c.state = SERVER_RAW
-    c.request_done = False
-    c.answer_done = False
-    h1_body_clear(&c.body)
-    return OK
-
-
-cdef void server_want_body(stream* s, bint wanted) noexcept nogil:
-    cdef h1_server* c = server_of(s)
-    c.wanted = wanted
-    if wanted:
-        h1_server_run(c)
-
-
-cdef void server_flush(stream* s) noexcept nogil:
-    """A write that fails is found by the next edge or errand: the caller may be inside an event."""
-    cdef h1_server* c = server_of(s)
-    if wire_flush(&c.wire) < 0:
-        c.wire.t.broken = True
-        worker_soon(c.home, &c.wire.resume)
-    c.s.queued = c.wire.out.len
-
-
-cdef void server_reset(stream* s, int fault) noexcept nogil:
-    """Cuts the connection so that the answer is seen to be incomplete.
-
-    An answer that ends with its connection would look whole after a FIN, so
-    that one gets a reset.
-    """
-    cdef h1_server* c = server_of(s)
-    c.s.owner = NULL
-    if c.state == SERVER_RAW or not c.until_close:
-        wire_flush(&c.wire)
-    h1_server_close(c, c.until_close)
-
-
-cdef void server_release(stream* s) noexcept nogil:
-    """The answer is complete; decides what becomes of the connection."""
-    cdef h1_server* c = server_of(s)
-    cdef char* at
-    cdef size_t n
-    c.s.owner = NULL
-    if c.state == SERVER_RAW:
-        if wire_flush(&c.wire) == AGAIN:
-            linger(c)
-        else:
-            h1_server_close(c, False)
-        return
-    if c.keep_alive and c.request_done:
-        next_request(c)
-    elif c.keep_alive:
-        c.state = SERVER_DRAIN
-        timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.linger_timeout_ns)
-    elif c.request_done and not c.wire.t.readable and not wire_view(&c.wire, &at, &n) and wire_flush(&c.wire) == OK:
-        h1_server_close(c, False)
-        return
-    else:
-        linger(c)
-    if c.state != SERVER_WAIT or c.wire.kept_len or c.wire.t.readable:
-        h1_server_run(c)
-
-
-cdef stream_ops SERVER
-SERVER.send_head = server_send_head
-SERVER.send_body = server_send_body
-SERVER.send_trailers = server_send_trailers
-SERVER.turn_raw = server_turn_raw
-SERVER.want_body = server_want_body
-SERVER.flush = server_flush
-SERVER.reset = server_reset
-SERVER.release = server_release

@@ -11,7 +11,6 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 from ext.base.arena cimport arena_new
 from ext.base.faults cimport CALLER_H2_ERROR, NO_MEMORY, UPSTREAM_H2_ERROR
-from ext.base.result cimport OK
 from ext.http.head cimport BODY_LENGTH
 from ext.mux.h2_guard cimport h2_guard_frame, h2_guard_opened
 from ext.mux.h2_head cimport h2_intake_begin, h2_intake_field
@@ -35,7 +34,6 @@ from ext.mux.nghttp2 cimport (
     NGHTTP2_FLAG_ACK,
     NGHTTP2_FLAG_END_STREAM,
     NGHTTP2_FLAG_NONE,
-    NGHTTP2_FLAG_PADDED,
     NGHTTP2_GOAWAY,
     NGHTTP2_HCAT_REQUEST,
     NGHTTP2_HEADERS,
@@ -88,7 +86,7 @@ from ext.mux.nghttp2 cimport (
     nghttp2_submit_settings,
 )
 from ext.stats.shard cimport BOUND_H2_STREAMS, shard_bound
-from ext.transport.worker cimport limits, worker_soon
+from ext.transport.worker cimport limits
 
 cdef enum:
     CONTINUATIONS_MAX = 8192        # h2_guard counts them by bytes; nghttp2's own bound of 8 is below head_max
@@ -108,7 +106,7 @@ cdef inline uint32_t head_max(const h2_session* s) noexcept nogil:
 # ── frames that come in ───────────────────────────────────────────────────
 
 cdef bint id_is_new(h2_session* s, int32_t id) noexcept nogil:
-    """Opening a stream closes the lower ids that were passed over; opening one of those is an error (RFC 9113 5.1.1)."""
+    """Opening a stream closes the lower ids that were passed over; to open one is an error (RFC 9113 5.1.1)."""
     cdef int i
     if id > s.last_id:
         if id > s.last_id + 2:
@@ -165,7 +163,8 @@ cdef int on_header(
     cdef h2_stream* st = stream_by_id(ng, frame.hd.stream_id)
     if st is not NULL:
         h2_intake_field(
-            &st.intake, <const char*>name, name_len, <const char*>value, value_len, head_max(s), s.home.bounds.fields_max
+            &st.intake, <const char*>name, name_len, <const char*>value, value_len, head_max(s),
+            s.home.bounds.fields_max,
         )
     return 0
 

@@ -10,8 +10,6 @@ Out    Fields of the connection stay behind (RFC 9113 8.2.2); nghttp2 writes
        the names in lower case.
 """
 
-from libc.stdint cimport uint8_t
-
 from ext.base.arena cimport arena
 from ext.http.head cimport head
 from ext.mux.h2_session cimport h2_intake
@@ -23,7 +21,8 @@ cdef enum:
 
 cdef int h2_intake_begin(h2_intake* k, arena* mem) noexcept nogil
 cdef void h2_intake_field(
-    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max, int fields_max
+    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max,
+    int fields_max,
 ) noexcept nogil
 cdef int h2_intake_request(h2_intake* k, bint last) noexcept nogil
 cdef int h2_intake_response(h2_intake* k, bint last, bint to_head) noexcept nogil

@@ -142,7 +142,8 @@ cdef void pseudo_field(h2_intake* k, const char* name, size_t n, const char* val
 
 
 cdef void h2_intake_field(
-    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max, int fields_max
+    h2_intake* k, const char* name, size_t name_len, const char* value, size_t value_len, size_t bytes_max,
+    int fields_max,
 ) noexcept nogil:
     """Keeps one field; what is too much is counted and forgotten, and `fault` says so."""
     cdef field* f

@@ -6,9 +6,10 @@ straight from its stream into `out`, behind that header. What send_body offers
 while nothing waits is copied once; a stream's queue is copied a second time.
 """
 
+from libc.stdint cimport uint8_t
+
 from ext.mux.h2_session cimport h2_session, h2_stream
 from ext.mux.nghttp2 cimport nghttp2_data_provider, nghttp2_data_source, nghttp2_frame, nghttp2_session
-from libc.stdint cimport uint8_t
 
 cdef int h2_output_frame(h2_session* s) noexcept nogil
 cdef int h2_output_write(h2_session* s) noexcept nogil

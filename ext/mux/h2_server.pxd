@@ -3,7 +3,6 @@
 
 from ext.base.arena cimport arena
 from ext.http.head cimport head
-from ext.mux.h2_session cimport h2_session
 from ext.transport.transport cimport transport
 from ext.transport.worker cimport worker
 

@@ -23,12 +23,12 @@ Draining   GOAWAY with the highest id, a PING, and at its answer GOAWAY with
            the last id that was seen: what was under way meanwhile is served.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from ext.base.arena cimport arena
 from ext.base.chain cimport chain
 from ext.base.links cimport links
-from ext.http.head cimport field, head
+from ext.http.head cimport head
 from ext.loop.timers cimport timer
 from ext.mux.h2_guard cimport h2_guard
 from ext.mux.nghttp2 cimport nghttp2_session
@@ -62,7 +62,7 @@ cdef struct h2_stream:
     chain queue              # inline: body that waits for a frame
     const char* now_at       # borrows: body of the send_body that is running
     size_t now_len
-    const head* trailers_now # borrows: trailers of the send_trailers that is running
+    const head* trailers_now  # borrows: trailers of the send_trailers that is running
     head* trailers_kept      # borrows: trailer_mem; they wait for the end of the body
     arena* trailer_mem       # owns: NULL when there are none
     chain inbox              # inline: body that nobody has wanted yet

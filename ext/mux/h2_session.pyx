@@ -7,8 +7,7 @@ Gives      a session whose streams its side has filled in.
 Never      knows what a request means; touches a session after it is closed.
 """
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport uint64_t
 
 from ext.base.chain cimport chain_clear, chain_init
 from ext.base.faults cimport (

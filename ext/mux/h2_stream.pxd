@@ -8,8 +8,6 @@ the connection has gone meanwhile.
 
 from libc.stdint cimport uint32_t
 
-from ext.base.chain cimport chain
-from ext.http.head cimport head
 from ext.mux.h2_session cimport h2_session, h2_stream
 from ext.mux.stream cimport stream, stream_ops
 

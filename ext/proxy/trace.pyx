@@ -4,7 +4,7 @@
 Floor      proxy: may cimport every floor below.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from ext.base.arena cimport arena_take
 from ext.base.span cimport span, span_of

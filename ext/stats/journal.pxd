@@ -103,7 +103,3 @@ cdef inline uint64_t journal_waiting(const journal* j) noexcept nogil:
     if tail == u64_load_full(&j.skip_from):
         tail = u64_load_full(&j.skip_to)
     return u64_load_full(&j.head) - tail
-
-
-cdef inline bint journal_is_open(const journal* j) noexcept nogil:
-    return j.ring is not NULL

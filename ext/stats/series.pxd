@@ -32,7 +32,7 @@ cdef enum series_kind:
 
 cdef enum:
     SERIES_CHUNK = 8           # records that are allocated together, 5 KiB
-    SERIES_MAX = 2000          # records of one worker: the OpenTelemetry SDK's own limit; 1.1 MiB
+    SERIES_MAX = 500           # records of one worker, 280 KiB: callers can fill it, and a scrape of all is 9 MiB
 
 cdef struct outcome:
     bint has_server            # which of the three are recorded

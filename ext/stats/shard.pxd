@@ -91,7 +91,6 @@ cdef inline void counter_set(uint64_t* counter, uint64_t value) noexcept nogil:
     u64_store_relaxed(counter, value)
 
 
-
 cdef inline void shard_bound(shard* s, int cause) noexcept nogil:
     """A peer ran into a bound (bound_cause)."""
     counter_add(&s.bounds_hit[cause], 1)

@@ -10,7 +10,7 @@ from libc.string cimport memset
 
 from ext.base.atomics cimport u64_load_acquire, u64_store_release
 from ext.base.chain cimport block, block_at, block_pool_init, chain, chain_append, chain_clear, chain_drop, chain_init
-from ext.base.clock cimport clock_now_ns
+from ext.base.clock cimport NS_PER_S, clock_now_ns
 from ext.base.links cimport links_init
 from ext.base.slab cimport slab_clear, slab_init
 from ext.certificates cimport TlsClientContext, TlsContext
@@ -21,7 +21,7 @@ from ext.transport.listen cimport listen_open, listener, listener_start, listene
 from ext.transport.tcp cimport tcp_connect, tcp_connect_result
 from ext.transport.tls cimport tls_accept, tls_connect
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, iovec, transport
-from ext.transport.worker cimport QUEUE_MARK, SCRATCH_BYTES, worker, worker_bury
+from ext.transport.worker cimport QUEUE_MARK, SCRATCH_BYTES, limits, worker, worker_bury
 
 cdef enum:
     PARTS = 8
@@ -36,6 +36,7 @@ cdef struct peer:
 
 cdef struct Line:
     worker w             # inline
+    limits bounds        # inline
     shard stats          # inline
     listener door        # inline
     void* context        # borrows: of the Python object
@@ -166,6 +167,8 @@ cdef class Echo:
         chain_init(&self.line.got, &self.line.w.blocks)
         shard_init(&self.line.stats)
         self.line.w.stats = &self.line.stats
+        self.line.w.bounds = &self.line.bounds
+        self.line.bounds.connect_timeout_ns = 20 * <uint64_t>NS_PER_S
         self.line.w.scratch = <char*>malloc(SCRATCH_BYTES)
         self.line.w.engine = self.line
         self.line.door.w.fd = -1

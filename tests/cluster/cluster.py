@@ -63,6 +63,15 @@ class Cluster:
     def kubectl(self, *words: str) -> str:
         return run(self.argv(*words), self.environment)
 
+    def raw(self, path: str) -> bytes:
+        """What the API server answers on a path, byte for byte."""
+        done = subprocess.run(
+            self.argv("get", "--raw", path), env=self.environment, capture_output=True, timeout=COMMAND_TIMEOUT_S
+        )
+        if done.returncode:
+            raise ClusterError(f"{path}: {done.stderr.decode().strip()}")
+        return done.stdout
+
     def get(self, *words: str) -> Any:
         """An object, or a list of them, as plain values."""
         return json.loads(self.kubectl("get", *words, "--output", "json"))

@@ -7,11 +7,14 @@ mmdebstrap, so that no registry of images is needed.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.cluster.cluster import ROOT, ClusterError
 
@@ -26,8 +29,6 @@ AUTHORITIES = "/run/authorities.crt"
 def built(*argv: str, folder: Path = ROOT, **variables: str) -> None:
     """Runs a step of a build. Raises ClusterError with the end of what it said when it fails."""
     environment = os.environ | variables
-    environment.setdefault("BUILDAH_ISOLATION", "chroot")
-    environment.setdefault("STORAGE_DRIVER", "vfs")
     done = subprocess.run(
         argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -36,22 +37,30 @@ def built(*argv: str, folder: Path = ROOT, **variables: str) -> None:
         raise ClusterError(f"{' '.join(argv[:3])} failed:\n{said}")
 
 
+@functools.cache
+def storage() -> tuple[str, ...]:
+    """Layers laid over each other where the kernel can do that; else whole copies, which work everywhere."""
+    asked = subprocess.run(["buildah", "info"], capture_output=True)
+    return () if asked.returncode == 0 else ("--storage-driver", "vfs")
+
+
+def buildah(*words: str) -> None:
+    """Runs buildah; without namespaces of its own, which a container may not make."""
+    built("buildah", *storage(), *words, BUILDAH_ISOLATION=os.environ.get("BUILDAH_ISOLATION", "chroot"))
+
+
 def base_image() -> str:
     """The Debian of the build stage."""
     named = os.environ.get("PENSTOCK_IMAGE_BASE")
     if named:
         return named
-    archive = WORK / "base.tar"
-    if not archive.exists():
-        built("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", f"{archive}.part")
-        Path(f"{archive}.part").rename(archive)
     context = WORK / "base"
-    context.mkdir(exist_ok=True)
+    context.mkdir(parents=True, exist_ok=True)
+    if not (context / "base.tar").exists():
+        built("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(context / "unfinished.tar"))
+        (context / "unfinished.tar").rename(context / "base.tar")
     (context / "Containerfile").write_text("FROM scratch\nADD base.tar /\n")
-    linked = context / "base.tar"
-    linked.unlink(missing_ok=True)
-    linked.hardlink_to(archive)
-    built("buildah", "bud", "--layers", "--tag", BASE, str(context))
+    buildah("bud", "--layers", "--tag", BASE, str(context))
     return BASE
 
 
@@ -64,7 +73,7 @@ def sidecar_image() -> Path:
     if os.environ.get("PIP_INDEX_URL"):
         words += ["--build-arg", "PIP_INDEX_URL"]
     context = ["--file", "dataplane/Containerfile", "."]
-    built("buildah", "bud", "--layers", *words, "--tag", SIDECAR, *context)
+    buildah("bud", "--layers", *words, "--tag", SIDECAR, *context)
     return archived(SIDECAR)
 
 
@@ -74,7 +83,7 @@ def app_image() -> Path:
     context.mkdir(parents=True, exist_ok=True)
     built("go", "build", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
     (context / "Containerfile").write_text('FROM scratch\nCOPY app /app\nUSER 65532:65532\nENTRYPOINT ["/app"]\n')
-    built("buildah", "bud", "--tag", APP, str(context))
+    buildah("bud", "--tag", APP, str(context))
     return archived(APP)
 
 
@@ -82,17 +91,41 @@ def archived(name: str) -> Path:
     """An image as an OCI archive, its layers compressed."""
     archive = WORK / (name.rpartition("/")[2].replace(":", "-") + ".tar")
     archive.unlink(missing_ok=True)
-    built("buildah", "push", "--quiet", name, f"oci-archive:{archive}:{name}")
+    buildah("push", "--quiet", name, f"oci-archive:{archive}:{name}")
     return archive
 
 
-def compressed_bytes(archive: Path) -> int:
-    """What a registry would store and a node would fetch of an image, in bytes."""
+@dataclass(frozen=True)
+class Image:
+    """What an archive holds.
+
+    compressed_bytes  what a registry would store and a node would fetch
+    """
+
+    compressed_bytes: int
+    user: str
+    files: list[str]
+
+
+def opened(archive: Path) -> Image:
     with tarfile.open(archive) as tar:
 
-        def document(name: str) -> dict:
-            return json.load(tar.extractfile(name))
+        def blob(digest: str) -> IO[bytes]:
+            return member("blobs/" + digest.replace(":", "/"))
 
-        digest = document("index.json")["manifests"][0]["digest"]
-        manifest = document("blobs/" + digest.replace(":", "/"))
-    return sum(layer["size"] for layer in manifest["layers"]) + manifest["config"]["size"]
+        def member(name: str) -> IO[bytes]:
+            file = tar.extractfile(name)
+            assert file is not None
+            return file
+
+        manifest = json.load(blob(json.load(member("index.json"))["manifests"][0]["digest"]))
+        parts = (manifest["config"], *manifest["layers"])
+        names = []
+        for layer in manifest["layers"]:
+            with tarfile.open(fileobj=blob(layer["digest"])) as files:
+                names += files.getnames()
+        return Image(
+            compressed_bytes=sum(int(part["size"]) for part in parts),
+            user=json.load(blob(manifest["config"]["digest"]))["config"]["User"],
+            files=names,
+        )

@@ -100,6 +100,7 @@ def user_container(version: str) -> dict[str, Any]:
         "args": ["-listen", f":{USER_PORT}"],
         "ports": [{"name": USER_PORT_NAME, "containerPort": USER_PORT}],
         "env": variables({"VERSION": version, **said}),
+        "livenessProbe": {"httpGet": {"path": "/alive", "port": USER_PORT}, "periodSeconds": 1, "timeoutSeconds": 5},
         "lifecycle": {"preStop": {"httpGet": {"port": ADMIN_PORT, "path": "/wait-for-drain"}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": SECURITY,

@@ -22,7 +22,8 @@ class Life:
     exits: dict[str, int] = field(default_factory=dict)
     """Exit codes by container."""
 
-    restarts: int = 0
+    restarts: dict[str, int] = field(default_factory=dict)
+    """How often each container was started again."""
 
     def note(self, what: str) -> None:
         self.seen.setdefault(what, time.monotonic())
@@ -55,15 +56,10 @@ class Watch:
         self._kubectl.wait()
 
     def _read(self) -> None:
-        """Documents follow each other without a mark between them."""
-        decoder, text = json.JSONDecoder(), ""
+        """One event stands on one line."""
         assert self._kubectl.stdout is not None
         for line in self._kubectl.stdout:
-            text += line
-            if line != "}\n":
-                continue
-            event, _ = decoder.raw_decode(text)
-            text = ""
+            event = json.loads(line)
             with self._changed:
                 self._note(event["type"], event["object"])
                 self._changed.notify_all()
@@ -72,7 +68,7 @@ class Watch:
         life = self.lives.setdefault(pod["metadata"]["name"], Life())
         life.note("created")
         for status in pod["status"].get("containerStatuses", ()):
-            life.restarts = max(life.restarts, status["restartCount"])
+            life.restarts[status["name"]] = status["restartCount"]
             if status["name"] == "queue-proxy" and "running" in status["state"]:
                 life.note("running")
             if "terminated" in status["state"]:
@@ -92,12 +88,15 @@ class Watch:
                 raise ClusterError(f"not {what} within {timeout_s:g} s: {self.lives}")
 
     def steady(self, seconds: float) -> None:
-        """Lets time pass; fails when a pod that serves falls ill meanwhile."""
-        restarts = sum(life.restarts for life in self.lives.values())
+        """Lets time pass. Raises ClusterError as soon as a container is started again."""
+
+        def restarts() -> int:
+            return sum(sum(life.restarts.values()) for life in self.lives.values())
+
         with self._changed:
-            self._changed.wait_for(lambda: sum(life.restarts for life in self.lives.values()) > restarts, seconds)
-        if sum(life.restarts for life in self.lives.values()) > restarts:
-            raise ClusterError(f"a container was started again: {self.lives}")
+            before = restarts()
+            if self._changed.wait_for(lambda: restarts() > before, seconds):
+                raise ClusterError(f"a container was started again: {self.lives}")
 
     def serving(self) -> list[str]:
         """Names of the pods that are ready and not about to end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.fuzz.frames import APPS, CALLERS
 from tests.fuzz.messages import BODIES, REQUESTS, RESPONSES
 
 
@@ -46,5 +47,19 @@ TARGETS = (
         function="fuzz_chunked",
         dictionary="h1.dict",
         seeds=(*with_settings(BODIES, 0), *with_settings(BODIES, 2)),
+    ),
+    Target(
+        name="h2_server",
+        door="ext.testing.fuzz_h2",
+        function="fuzz_server",
+        dictionary="h2.dict",
+        seeds=tuple(bytes([kind, 7 * kind]) + frames for frames in CALLERS for kind in range(16)),
+    ),
+    Target(
+        name="h2_client",
+        door="ext.testing.fuzz_h2",
+        function="fuzz_client",
+        dictionary="h2.dict",
+        seeds=tuple(bytes([kind, 7 * kind]) + frames for frames in APPS for kind in range(16)),
     ),
 )

@@ -38,7 +38,7 @@ class GrpcApp:
         self.server.stop(None).wait()
 
     def unary(self, message: bytes, context: Any) -> bytes:
-        self.metadata = {key: value for key, value in context.invocation_metadata()}
+        self.metadata = dict(context.invocation_metadata())
         context.send_initial_metadata([("x-first", "1")])
         context.set_trailing_metadata([("x-last", "2"), ("x-last-bin", b"\x00\xff")])
         return message

@@ -167,5 +167,3 @@ def test_aiohttp_streams_both_ways(serving: Sidecar) -> None:
     pages, echoed = asyncio.run(talk())
     assert pages == ["met"] * 30
     assert echoed == bytes(1 << 20)
-
-

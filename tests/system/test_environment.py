@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,7 @@ def test_it_needs_no_writable_file_no_root_and_no_capability(sidecar: Make, orig
     role = [python, *command()[1:-1], command()[-1].replace(str(ROOT), "/mnt/root").replace(packages, "/mnt/packages")]
     bare = sidecar(argv=role, prefix=(*unshare, "sh", "-c", READ_ONLY, "sh"), PATH=os.environ["PATH"], **inside)
     assert bare.get().body == b"hello"
-    said = dict(line.split(":\t") for line in open(f"/proc/{bare.pid}/status").read().splitlines() if ":\t" in line)
+    status = Path(f"/proc/{bare.pid}/status").read_text()
+    said = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
     assert int(said["CapEff"], 16) == 0
     assert not is_root or said["Uid"].split()[0] == "65532"

@@ -208,6 +208,6 @@ def test_nobody_who_reads_costs_lines_that_are_counted_and_no_request(sidecar):
 
 
 def test_lines_of_http2_streams_say_so(sidecar):
-    s = sidecar(**log("{{.Request.Proto}} {{.Request.Method}} {{.Request.Host}}"))
+    s = sidecar(PENSTOCK_APP_PROTOCOL="http1", **log("{{.Request.Proto}} {{.Request.Method}} {{.Request.Host}}"))
     subprocess.run(["curl", "-s", "--http2-prior-knowledge", s.url("/")], capture_output=True, timeout=30, check=False)
     assert lines(s, 1)[0].startswith(f"HTTP/2.0 GET {s.address}:")

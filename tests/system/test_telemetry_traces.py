@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 
 import pytest
@@ -152,6 +153,24 @@ def test_a_collector_that_is_not_there_disturbs_nobody(sidecar, free_port, proto
     assert "metrics are not taken by the collector" in s.stderr()
 
 
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_never_answers_holds_the_exit_up_for_ten_seconds_at_most(sidecar, origin, protocol):
+    origin.answers("/", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        nowhere = {"protocol": protocol, "endpoint": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        s = sidecar(
+            OBSERVABILITY_CONFIG={"tracing": {**nowhere, "samplingRate": 1}, "requestMetrics": nowhere},
+            PENSTOCK_QUIET_MS="0",
+        )
+        assert s.get("/").status == 200
+        began = time.monotonic()
+        s.term()
+        assert s.status(EXIT_S) == 0
+    assert time.monotonic() - began < 20
+
+
 @pytest.mark.spec("DP-135", "DP-136", "DP-137")
 def test_metrics_are_pushed_and_once_more_at_the_end(sidecar, peer):
     s = sidecar(
@@ -176,8 +195,6 @@ def test_metrics_are_pushed_and_once_more_at_the_end(sidecar, peer):
 @pytest.fixture
 def free_port():
     """A port of 127.0.0.1 on which nobody listens."""
-    import socket
-
     with socket.socket() as end:
         end.bind(("127.0.0.1", 0))
         yield end.getsockname()[1]

@@ -8,42 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
-from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.line import PATIENCE_S
 from tests.sidecarfixture import Sidecar, until
+from tests.system.socketapp import MESSAGE_MAX, SocketApp
 
 Make = Callable[..., Sidecar]
 
 MIB = 1 << 20
-
-
-class SocketApp:
-    """Echoes; "leave" makes it close with 4001. Remembers how its callers have closed."""
-
-    def __init__(self) -> None:
-        self.closes: list[tuple[int | None, str]] = []
-        self.headers: dict[str, str] = {}
-        self.server: Server = serve(self.talk, "127.0.0.1", 0, max_size=4 * MIB, compression=None)
-        self.port = self.server.socket.getsockname()[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    def talk(self, socket: ServerConnection) -> None:
-        assert socket.request is not None
-        self.headers = dict(socket.request.headers.raw_items())
-        try:
-            while True:
-                message = socket.recv()
-                if message == "leave":
-                    socket.close(4001, "app leaves")
-                socket.send(message)
-        except ConnectionClosed:
-            self.closes.append((socket.close_code, socket.close_reason or ""))
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join(PATIENCE_S)
 
 
 @pytest.fixture
@@ -55,7 +27,7 @@ def socket_app() -> Iterator[SocketApp]:
 
 def open_socket(started: Sidecar) -> ClientConnection:
     url = started.url("/socket?a=b", scheme="ws")
-    return connect(url, max_size=4 * MIB, open_timeout=PATIENCE_S, compression=None, proxy=None)
+    return connect(url, max_size=MESSAGE_MAX, open_timeout=PATIENCE_S, compression=None, proxy=None)
 
 
 @pytest.fixture

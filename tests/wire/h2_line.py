@@ -10,7 +10,6 @@ from typing import Any
 
 from hpack import Decoder, Encoder
 from hyperframe.frame import (
-    ContinuationFrame,
     DataFrame,
     Frame,
     GoAwayFrame,
@@ -177,17 +176,17 @@ class Line:
                 return None
             self.kept += more
 
-    def noted(self, frame: Frame) -> Frame:
-        if isinstance(frame, HeadersFrame | ContinuationFrame):
-            frame.fields = self.decoder.decode(frame.data)
+    def noted(self, frame: Any) -> Frame:
+        if isinstance(frame, HeadersFrame):
+            frame.fields = self.decoder.decode(frame.data)  # type: ignore[attr-defined]
         if self.acks and isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
             self.send(SettingsFrame(0, flags=["ACK"]))
         if self.acks and isinstance(frame, PingFrame) and "ACK" not in frame.flags:
             self.send(PingFrame(0, opaque_data=frame.opaque_data, flags=["ACK"]))
         self.frames.append(frame)
-        return frame
+        return self.frames[-1]
 
-    def until(self, what: Callable[[Frame], bool]) -> Frame:
+    def until(self, what: Callable[[Any], bool]) -> Any:
         """Reads on to a frame for which `what` holds."""
         while True:
             frame = self.read_frame()
@@ -210,7 +209,8 @@ class Line:
         return int(frame.error_code)
 
     def until_goaway(self) -> GoAwayFrame:
-        return self.until(lambda f: isinstance(f, GoAwayFrame))
+        found: GoAwayFrame = self.until(lambda f: isinstance(f, GoAwayFrame))
+        return found
 
     def body(self, stream: int) -> bytes:
         """Data of a stream from here to its END_STREAM; windows are given back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import struct
 from collections.abc import Callable, Iterator
 
@@ -108,10 +110,8 @@ def test_a_flood_is_ended(origin: App, flood: Callable[[Line], bytes], cause: st
     with gate(origin.port, protocol="http1", linger_timeout_ns=3 * SECOND_NS) as front:
         with caller(front.port) as line:
             line.acks = False
-            try:
+            with contextlib.suppress(ConnectionError):  # it is closed while we still send
                 line.raw(flood(line))
-            except ConnectionError:
-                pass    # it is closed while we still send
             goaways = [f for f in line.until_end() if isinstance(f, GoAwayFrame)]
             front.until(lambda: front.bound(cause) == 1)
             assert all(f.error_code == ENHANCE_YOUR_CALM for f in goaways)
@@ -155,7 +155,7 @@ def test_resets_beside_finished_streams_are_no_flood(origin: App):
 
 def test_streams_beyond_the_limit_are_refused(origin: App):
     with gate(origin.port, protocol="http1", h2_streams_max=2) as front, caller(front.port) as line:
-        line.acks = False       # a peer that has not seen our SETTINGS yet
+        line.acks = False  # a peer that has not seen our SETTINGS yet
         for stream in (1, 3, 5):
             line.head(stream, request("POST"))
         assert line.until_reset(5) == REFUSED_STREAM
@@ -164,7 +164,7 @@ def test_streams_beyond_the_limit_are_refused(origin: App):
 
 def test_a_head_that_does_not_end_is_ended(origin: App):
     with gate(origin.port, protocol="http1", head_timeout_ns=SECOND_NS // 5) as front, caller(front.port) as line:
-        line.acks = False       # nothing may come between the parts of a head
+        line.acks = False  # nothing may come between the parts of a head
         line.raw(frame(1, 0, 1, line.block(REQUEST)))
         line.until_end()
         front.until(lambda: front.bound("head_time") == 1)
@@ -196,34 +196,32 @@ def test_a_stream_id_that_was_passed_over_is_a_connection_error(origin: App):
 
 
 def test_a_window_of_one_byte_costs_a_bounded_number_of_bytes(origin: App):
-    with gate(origin.port, protocol="http1") as front:
-        with caller(front.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 1}) as line:
-            for i in range(50):
-                line.head(2 * i + 1, request(), last=True)
-            conns = []
-            for _ in range(50):
-                conn = origin.h1()
-                read_h1_head(conn)
-                conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
-                conn.settimeout(0)
-                conns.append(conn)
-            for _ in range(50):
-                for conn in conns:
-                    try:
-                        conn.send(bytes(1 << 20))
-                    except BlockingIOError:
-                        continue
-            seen = 0
-            while seen < 50:
-                got = line.until(lambda f: isinstance(f, DataFrame))
-                assert len(got.data) == 1
-                seen += 1
-            assert front.buffers() < 32 << 20
+    small = {SettingsFrame.INITIAL_WINDOW_SIZE: 1}
+    with gate(origin.port, protocol="http1") as front, caller(front.port, small) as line:
+        for i in range(50):
+            line.head(2 * i + 1, request(), last=True)
+        conns = []
+        for _ in range(50):
+            conn = origin.h1()
+            read_h1_head(conn)
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
+            conn.settimeout(0)
+            conns.append(conn)
+        for _ in range(50):
+            for conn in conns:
+                try:
+                    conn.send(bytes(1 << 20))
+                except BlockingIOError:
+                    continue
+        seen = 0
+        while seen < 50:
+            got = line.until(lambda f: isinstance(f, DataFrame))
+            assert len(got.data) == 1
+            seen += 1
+        assert front.buffers() < 32 << 20
 
 
 def test_a_preface_byte_by_byte_is_understood(origin: App):
-    import socket
-
     with gate(origin.port, protocol="http1") as front:
         sock = socket.create_connection(("127.0.0.1", front.port))
         line = Line(sock)
@@ -251,7 +249,7 @@ def test_a_drain_serves_what_is_under_way(origin: App):
         notice = line.until_goaway()
         assert (notice.last_stream_id, notice.error_code) == (2**31 - 1, 0)
         ping = line.until(lambda f: isinstance(f, PingFrame))
-        line.head(3, request(), last=True)      # sent before the notice was read
+        line.head(3, request(), last=True)  # sent before the notice was read
         late = origin.h1()
         read_h1_head(late)
         line.send(PingFrame(0, opaque_data=ping.opaque_data, flags=["ACK"]))
@@ -272,3 +270,10 @@ def test_a_drain_ends_an_idle_connection(origin: App):
         line.until_end()
         line.close()
         front.until(lambda: front.conns() == 0)
+
+
+def test_a_first_line_of_neither_protocol_is_not_answered(origin: App):
+    with gate(origin.port) as front, socket.create_connection(("127.0.0.1", front.port)) as sock:
+        sock.settimeout(20)
+        sock.sendall(b"INVALID CONNECTION PREFACE\r\n\r\n")
+        assert sock.recv(100) == b""

@@ -236,27 +236,27 @@ def test_a_stalled_upload_holds_a_bounded_number_of_bytes(origin: App, front: Ga
         sent += n
         room[0] -= n
         room[1] -= n
-    assert sent < 16 << 20          # the kernel's buffers, a window, and a queue
+    assert sent < 16 << 20  # the kernel's buffers, a window, and a queue
     assert front.buffers() < 4 << 20
 
 
 def test_parked_uploads_do_not_stop_their_neighbours(origin: App):
     """Together they send more than the connection's window while they wait for a slot."""
-    with gate(origin.port, protocol="http1", running_max=1, h2_window_bytes=200_000) as front:
-        with caller(front.port) as line:
-            line.head(1, request("POST"))
-            conn = origin.h1()
-            read_h1_head(conn)
-            room = 65535
-            for i in range(10):
-                line.head(3 + 2 * i, request("POST", f"/{i}"))
-                while room < 60000:
-                    update = line.until(lambda f: isinstance(f, WindowUpdateFrame) and f.stream_id == 0)
-                    room += update.window_increment
-                line.data(3 + 2 * i, bytes(60000))
-                room -= 60000
-            line.data(1, b"still moves", last=True)
-            assert b"still moves" in read_exactly(conn, 15)
+    front = gate(origin.port, protocol="http1", running_max=1, h2_window_bytes=200_000)
+    with front as made, caller(made.port) as line:
+        line.head(1, request("POST"))
+        conn = origin.h1()
+        read_h1_head(conn)
+        room = 65535
+        for i in range(10):
+            line.head(3 + 2 * i, request("POST", f"/{i}"))
+            while room < 60000:
+                update = line.until(lambda f: isinstance(f, WindowUpdateFrame) and f.stream_id == 0)
+                room += update.window_increment
+            line.data(3 + 2 * i, bytes(60000))
+            room -= 60000
+        line.data(1, b"still moves", last=True)
+        assert b"still moves" in read_exactly(conn, 15)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@
 //	/work/MS     1 KiB after MS milliseconds
 //	/upload      reads the body, answers with its length
 //	/events/N    N server-sent events, 20 ms apart
+//	/alive       200, until /ill has been called
+//	/ill         what a liveness probe is there for
 //	/socket      WebSocket; every message comes back
 //	gRPC         every message of any method comes back
 //
@@ -25,6 +27,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -35,6 +38,14 @@ var (
 	small = []byte(strings.Repeat("x", 1<<10))
 	large = []byte(strings.Repeat("x", 1<<20))
 )
+
+var ill atomic.Bool
+
+func alive(w http.ResponseWriter, r *http.Request) {
+	if ill.Load() {
+		http.Error(w, "ill", http.StatusInternalServerError)
+	}
+}
 
 func number(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
@@ -114,6 +125,8 @@ func main() {
 	paths.HandleFunc("/upload", upload)
 	paths.HandleFunc("/events/", events)
 	paths.HandleFunc("/socket", echoSocket)
+	paths.HandleFunc("/alive", alive)
+	paths.HandleFunc("/ill", func(w http.ResponseWriter, r *http.Request) { ill.Store(true) })
 	paths.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { w.Write(small) })
 	all := func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {

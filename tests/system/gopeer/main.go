@@ -3,6 +3,7 @@
 //
 //	gopeer serve                  prints its port, serves until its stdin ends
 //	gopeer call KIND URL [CA]     KIND is h1, h2c, h1-tls or h2-tls; one line per check
+//	gopeer load URL               requests and streams over h1 and h2c until its stdin ends
 package main
 
 import (
@@ -18,6 +19,9 @@ func main() {
 	if len(os.Args) >= 4 && os.Args[1] == "call" {
 		os.Exit(call(os.Args[2], os.Args[3], os.Args[4:]))
 	}
-	fmt.Fprintln(os.Stderr, "usage: gopeer serve | gopeer call KIND URL [CA]")
+	if len(os.Args) == 3 && os.Args[1] == "load" {
+		os.Exit(load(os.Args[2]))
+	}
+	fmt.Fprintln(os.Stderr, "usage: gopeer serve | gopeer call KIND URL [CA] | gopeer load URL")
 	os.Exit(2)
 }

@@ -97,6 +97,15 @@ func trickle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// only is unwell for every version of HTTP but this one.
+func only(major int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != major {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}
+}
+
 func serve() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") })
@@ -117,6 +126,12 @@ func serve() {
 		io.CopyN(w, zeros{}, int64(tail(r)))
 	})
 	mux.HandleFunc("/status/", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(tail(r)) })
+	mux.HandleFunc("/only-h1", only(1))
+	mux.HandleFunc("/only-h2", only(2))
+	mux.HandleFunc("/later", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		fmt.Fprint(w, "hello")
+	})
 	mux.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too much", http.StatusRequestEntityTooLarge)
 	})

@@ -129,12 +129,33 @@ def test_lines_pass_whole_through_a_slow_non_blocking_pipe():
     writer = LineWriter(write_fd)
     for line in lines:
         writer.add(line)
-    writer.flush()
+    while not writer.flush(1000):
+        pass
     os.close(write_fd)
     thread.join()
     os.close(read_fd)
     assert bytes(seen) == b"".join(lines)
     assert writer.dropped == 0
+
+
+@pytest.mark.spec("DP-148")
+def test_a_full_pipe_keeps_nobody_waiting_and_loses_nothing():
+    read_fd, write_fd = os.pipe()
+    lines = [b"%06d " % i + b"x" * 500 + b"\n" for i in range(1000)]
+    writer = LineWriter(write_fd)
+    for line in lines:
+        writer.add(line)
+    assert not writer.flush()
+    assert writer.waiting_bytes > 0
+    seen = os.read(read_fd, 1 << 20)
+    while not writer.flush():
+        seen += os.read(read_fd, 1 << 20)
+    os.close(write_fd)
+    while piece := os.read(read_fd, 1 << 20):
+        seen += piece
+    os.close(read_fd)
+    assert seen == b"".join(lines)
+    assert writer.waiting_bytes == 0
 
 
 def test_dropped_records_are_told_in_the_log_once(tmp_path):

@@ -23,12 +23,12 @@ DURATION = ((1, 0, 2) + (0,) * 12, 0.05, 3)
 SIZE = ((0, 3) + (0,) * 14, 9.0, 3)
 
 
-def snapshot(pending: int | None = 2) -> SimpleNamespace:
+def snapshot(waiting: int | None = 2) -> SimpleNamespace:
     return SimpleNamespace(
         series={("GET", "http", "hello.example", "8080", "1.1", 200, "kn:disabled"): (DURATION, SIZE, SIZE)},
         invocation={200: DURATION},
         client={("GET", "CONNECT_REFUSED", "1.1", "kn:disabled"): (DURATION, SIZE)},
-        pending=pending,
+        waiting=waiting,
         counters={"retries": 4, "faults": {"CONNECT_REFUSED": 2}},
     )
 
@@ -85,7 +85,7 @@ def test_the_last_push_carries_every_family(peer):
 
 @pytest.mark.spec("DP-136")
 def test_without_a_limit_no_queue_depth_is_pushed(peer):
-    pushed(peer, [], pending=None).close()
+    pushed(peer, [], waiting=None).close()
     assert "kn.serving.queue.depth" not in metrics(peer.next())
 
 

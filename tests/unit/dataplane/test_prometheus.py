@@ -48,7 +48,8 @@ def snapshot(**changes) -> SimpleNamespace:
         "client": {("GET", 200, "1.1", "kn:disabled"): server_parts(0.003)[:2]},
         "request_ms": {(200, "kn:disabled"): histogram(catalog.OLD_MS, 3, 70, 200000)},
         "app_ms": {200: histogram(catalog.OLD_MS, 3)},
-        "pending": 3,
+        "waiting": 3,
+        "pending": 5,
         "counters": {"retries": 4, "faults": {"CONNECT_REFUSED": 2}, "connections_open": {"main": 7}},
     }
     return SimpleNamespace(**(fields | changes))
@@ -78,8 +79,8 @@ def test_one_invocation_is_counted_once_in_fourteen_buckets():
 @pytest.mark.spec("DP-136")
 def test_the_queue_depth_exists_only_with_a_limit():
     assert [s.value for s in samples(text(), "kn_serving_queue_depth")] == [3]
-    assert samples(text(pending=None), "kn_serving_queue_depth") == []
-    assert [s.value for s in samples(text(pending=0), "kn_serving_queue_depth")] == [0]
+    assert samples(text(waiting=None), "kn_serving_queue_depth") == []
+    assert [s.value for s in samples(text(waiting=0), "kn_serving_queue_depth")] == [0]
 
 
 @pytest.mark.spec("DP-137", "DP-139")
@@ -183,7 +184,7 @@ def test_old_names_have_the_labels_and_buckets_of_their_time():
     buckets = {s.labels["le"]: s.value for s in samples(page, "revision_request_latencies_bucket")}
     assert (len(buckets), buckets["5"], buckets["80"], buckets["100000"], buckets["+Inf"]) == (27, 1, 2, 2, 3)
     assert samples(page, "revision_app_request_count")[0].value == 1
-    assert samples(page, "revision_queue_depth")[0].value == 3
+    assert samples(page, "revision_queue_depth")[0].value == 5
     assert samples(page, "kn_serving_queue_depth") == []
 
 

@@ -1,0 +1,29 @@
+"""Demo: what a new user sees first does what it says."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+from dataplane.launcher import write_launchers
+from tests.sidecarfixture import PYTHON, ROOT
+from tests.system.tools import output
+
+RUN = """
+import pathlib, sys
+sys.path.insert(0, sys.argv[1])
+import loadtests.sidecar
+loadtests.sidecar.BINARY = pathlib.Path(sys.argv[2])
+from loadtests.demo import main
+sys.exit(main())
+"""
+
+
+def test_every_part_ends_well(tmp_path: Path) -> None:
+    (launcher,) = write_launchers(tmp_path, PYTHON, ROOT, Path(sysconfig.get_path("purelib")))
+    said = output(sys.executable, "-c", RUN, ROOT, launcher, patience_s=110)
+    assert "never more than 2 at once" in said
+    assert "22 x 200, 8 x 503" in said
+    assert "20 of 20 events" in said
+    assert "0 requests failed" in said
