@@ -56,7 +56,7 @@ cluster-test: build/extra-test.stamp build/debian-cluster.stamp
 	PENSTOCK_CLUSTER_TEST=1 $(BIN)/pytest tests/cluster -s
 
 clean:
-	rm -rf build dist ext/_engine*.so
+	rm -rf build dist ext/*.so
 
 build/engine.stamp: build/venv.stamp $(ENGINE)
 	$(BIN)/python -c "from setuptools import setup; setup()" -q build_ext --inplace
