@@ -101,10 +101,10 @@ cdef int h2_server_open(worker* w, transport* t, const char* early, size_t n) no
 
 
 cdef void h2_servers_drain(worker* w) noexcept nogil:
-    """Announces the end on every connection of this worker."""
+    """Announces the end on every connection of this worker that has carried a stream."""
     cdef links* l = mux_of(w).h2_servers.next
     while l is not &mux_of(w).h2_servers:
-        h2_session_drain(<h2_session*>(<char*>l - sizeof(corpse)))
+        on_count(<h2_session*>(<char*>l - sizeof(corpse)))
         l = l.next
 
 
@@ -240,6 +240,7 @@ cdef int h2_server_upgrade(
 cdef void show_request(h2_stream* st, int result, head* h, bint last) noexcept nogil:
     """An owner for the request, which begins with its head or with the fault in it."""
     cdef worker* w = st.base.home
+    on_count(st.session)
     st.head_seen = True
     mux_of(w).on_stream(w, &st.base)
     if st.base.owner is NULL:
@@ -276,8 +277,12 @@ cdef int fault_of_end(h2_stream* st, int fault) noexcept nogil:
 
 
 cdef void on_count(h2_session* s) noexcept nogil:
-    """A worker that drains says so on every connection that is alive."""
-    if s.home.draining:
+    """A worker that drains says so on every connection once it has carried a stream.
+
+    Not before: whoever has just connected would lose the connection between
+    its preface and its first request, and clients call that a failure.
+    """
+    if s.home.draining and s.served:
         h2_session_drain(s)
 
 

@@ -43,7 +43,8 @@ def secure(sidecar: Make, go_app: GoApp, pair: Pair) -> Sidecar:
 )
 def test_curl_speaks_every_protocol_on_one_port(serving: Sidecar, options: tuple[str, ...], version: str) -> None:
     assert output(*CURL, *options, serving.url("/")).removesuffix(".0") == f"hello\n200 {version}"
-    said = output(*CURL, *options, "-o", "/dev/null", serving.url(f"/bytes/{BIG}"))
+    size = 1000 if "--http2" in options else BIG  # this curl fails on more than 32 KiB that come with the 101
+    said = output(*CURL, *options, "-o", "/dev/null", serving.url(f"/bytes/{size}"))
     assert said.removesuffix(".0") == f"\n200 {version}"
 
 
