@@ -106,7 +106,7 @@ def under_load(
         f"{told['told_to_close']} connections told to close; {ends} pods ended, {took:.1f} s at most"
     )
     causes = Counter(f"{one['kind']}: {one['cause']}" for one in told["failures"])
-    assert not causes, "".join(f"\n{count} × {cause}" for cause, count in causes.most_common())
+    assert not causes, "".join(f"\n{count} times {cause}" for cause, count in causes.most_common())
     assert told["told_to_close"] > 0
     assert told["answered"] >= RATE * 2 * STEADY_S
     return ended()
