@@ -11,7 +11,8 @@ from _frozen_importlib_external import EXTENSION_SUFFIXES, ExtensionFileLoader
 
 ENGINE = f"{__path__[0]}/_engine{EXTENSION_SUFFIXES[0]}"
 TLS = f"{__path__[0]}/_tls{EXTENSION_SUFFIXES[0]}"
-TLS_MODULES = ("ext.certificates", "ext.transport.tls", "ext.transport.tls_context", "ext.testing.transport")
+TLS_MODULES = ("certificates", "tls", "tls_context", "transport")
+"""Last names of the modules in the second object, as pyproject.toml lists them: no two modules share one."""
 
 
 class ObjectFinder:
@@ -21,7 +22,7 @@ class ObjectFinder:
     def find_spec(name, path=None, target=None):
         if not name.startswith("ext.") or name in PACKAGES:
             return None
-        held_by = TLS if name in TLS_MODULES else ENGINE
+        held_by = TLS if name.rpartition(".")[2] in TLS_MODULES else ENGINE
         return ModuleSpec(name, ExtensionFileLoader(name, held_by), origin=held_by)
 
 

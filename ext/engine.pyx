@@ -27,7 +27,7 @@ from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_ope
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
 from ext.mux.h1_client cimport h1_client
 from ext.mux.h1_server cimport h1_server, h1_server_close_idle, h1_server_end_all, h1_server_open
-from ext.mux.h2_server cimport h2_servers_drain, h2_servers_end
+from ext.mux.h2_server cimport h2_servers_close_idle, h2_servers_drain, h2_servers_end
 from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
@@ -132,6 +132,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         listener_stop(&t.listeners[o.listener])
     elif o.kind == ORDER_CLOSE_IDLE:
         h1_server_close_idle(&t.w)
+        h2_servers_close_idle(&t.w)
     elif o.kind == ORDER_TLS:
         t.listeners[o.listener].tls = <const tls_entry*>o.what
     elif o.kind == ORDER_DRAIN:

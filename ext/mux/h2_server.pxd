@@ -11,6 +11,7 @@ cdef enum:
 
 cdef int h2_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil
 cdef void h2_servers_drain(worker* w) noexcept nogil
+cdef void h2_servers_close_idle(worker* w) noexcept nogil
 cdef void h2_servers_end(worker* w) noexcept nogil
 cdef int h2_server_upgrade(
     worker* w, transport* t, const char* settings, size_t settings_len, head* request, arena* mem,

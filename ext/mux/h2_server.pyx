@@ -108,6 +108,17 @@ cdef void h2_servers_drain(worker* w) noexcept nogil:
         l = l.next
 
 
+cdef void h2_servers_close_idle(worker* w) noexcept nogil:
+    """A drain has ended: connections that carry no stream hear of the end, whether they ever carried one or not."""
+    cdef links* l = mux_of(w).h2_servers.next
+    cdef h2_session* s
+    while l is not &mux_of(w).h2_servers:
+        s = <h2_session*>(<char*>l - sizeof(corpse))
+        l = l.next
+        if s.stream_count == 0:
+            h2_session_drain(s)
+
+
 cdef void h2_servers_end(worker* w) noexcept nogil:
     """Before the worker stops: who waits for an answer is told so where that can still be said, or cut off."""
     cdef links* ring = &mux_of(w).h2_servers

@@ -263,10 +263,11 @@ def test_a_drain_serves_what_is_under_way(origin: App):
         front.until(lambda: front.conns() == 0)
 
 
-def test_a_drain_ends_an_idle_connection(origin: App):
+def test_the_end_of_a_drain_ends_an_idle_connection(origin: App):
     with gate(origin.port, protocol="http1") as front, caller(front.port) as line:
         line.until(lambda f: isinstance(f, SettingsFrame) and "ACK" in f.flags)
         drain_of(front)
+        front.engine.close_idle()
         line.until_end()
         line.close()
         front.until(lambda: front.conns() == 0)
