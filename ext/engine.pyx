@@ -9,16 +9,14 @@ One turn of a worker: wait for edges, handle them, go on with what was left of
 the last turn, fire timers, hand over what was written, bury what ended.
 """
 
-from libc.errno cimport EINTR, errno
-from libc.stdint cimport int64_t, uint16_t, uint64_t
+from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
 from posix.unistd cimport close, read, write
 
 from ext.base.arena cimport ARENA_CHUNK
 from ext.base.chain cimport block_pool_init
-from ext.base.clock cimport NS_PER_MS, clock_now_ns
-from ext.base.links cimport links, links_empty, links_init
+from ext.base.clock cimport clock_now_ns
+from ext.base.links cimport links_empty, links_init
 from ext.base.slab cimport slab_clear, slab_init
 from ext.http.head cimport field
 from ext.live cimport Live
@@ -304,7 +302,7 @@ cdef class Engine:
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *:
         """One order to every worker; comes back when all have obeyed."""
         cdef order* orders = <order*>calloc(self.worker_count, sizeof(order))
-        cdef int i
+        cdef int i, _i
         if orders is NULL:
             raise MemoryError()
         for i in range(self.worker_count):
@@ -316,7 +314,7 @@ cdef class Engine:
             orders[i].done = &self.ordered
             mailbox_post(&self.threads[i].w.mail, &orders[i].l)
         with nogil:
-            for i in range(self.worker_count):
+            for _i in range(self.worker_count):
                 while sem_wait(&self.ordered) < 0:
                     pass
         free(orders)

@@ -6,14 +6,23 @@ Takes      values that the caller has checked: nothing here explains a mistake.
 """
 
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from ext.admission.limiter cimport limiter_share
 from ext.live cimport Live
 from ext.proxy.plan cimport LISTENERS_MAX, SERVE_PYTHON, SERVE_TARGET, trust
 from ext.stats.shard cimport LISTENER_COUNT
 from ext.upstream.endpoint cimport endpoint_share
-from ext.upstream.target cimport APP_DETECT, APP_FOLLOW, APP_H2C, APP_HTTP1, target, target_drop, target_new, target_share
+from ext.upstream.target cimport (
+    APP_DETECT,
+    APP_FOLLOW,
+    APP_H2C,
+    APP_HTTP1,
+    target,
+    target_drop,
+    target_new,
+    target_share,
+)
 
 APP_PROTOCOLS = {"follow": APP_FOLLOW, "http1": APP_HTTP1, "h2c": APP_H2C, "detect": APP_DETECT}
 

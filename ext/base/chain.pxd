@@ -26,7 +26,7 @@ cdef struct block_pool:
     int64_t used_max        # the budget, bytes
 
 cdef struct chain:
-    block_pool* pool # borrows: the worker's
+    block_pool* pool  # borrows: the worker's
     block* head      # owns
     block* tail      # borrows: last of head
     size_t len       # bytes that wait

@@ -29,8 +29,7 @@ from ext.mux.h1_server cimport (
     h1_server_run,
 )
 from ext.mux.stream cimport stream, stream_ops
-from ext.transport.transport cimport transport
-from ext.transport.worker cimport corpse, errand, worker_soon
+from ext.transport.worker cimport corpse, worker_soon
 
 
 cdef inline void extra_field(

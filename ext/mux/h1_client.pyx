@@ -13,8 +13,6 @@ from libc.string cimport memset
 from ext.base.clock cimport NS_PER_S
 from ext.base.debug cimport LIVE_CONN, LIVE_DOWN, LIVE_UP
 from ext.base.faults cimport (
-    BAD_RESPONSE_CHUNK,
-    BAD_RESPONSE_FRAMING,
     CLOSED_BEFORE_HEAD,
     CLOSED_IN_BODY,
     CLOSED_IN_HEAD,
@@ -27,23 +25,19 @@ from ext.base.faults cimport (
 from ext.base.links cimport links_init
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
-from ext.base.span cimport span, span_next, span_number, span_of, span_starts, span_trim
-from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_finished_by_close, h1_body_init, h1_body_trailers
+from ext.base.span cimport span, span_next, span_number, span_of, span_starts
+from ext.http.h1_body cimport (
+    h1_body_clear,
+    h1_body_ends_here,
+    h1_body_feed,
+    h1_body_finished_by_close,
+    h1_body_init,
+    h1_body_trailers,
+)
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_response
 from ext.http.h1_write cimport h1_write_request, h1_write_trailers
-from ext.http.head cimport (
-    BODY_CHUNKED,
-    BODY_LENGTH,
-    BODY_NONE,
-    BODY_UNTIL_CLOSE,
-    HTTP_1_1,
-    METHOD_HEAD,
-    field,
-    head,
-    head_find,
-    head_has,
-)
-from ext.http.names cimport NAME_CONTENT_LENGTH, NAME_KEEP_ALIVE
+from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, BODY_NONE, HTTP_1_1, METHOD_HEAD, field, head, head_find
+from ext.http.names cimport NAME_KEEP_ALIVE
 from ext.mux.client cimport client, client_ops
 from ext.mux.context cimport mux_context, mux_of
 from ext.mux.h1_wire cimport (

@@ -7,12 +7,21 @@ Never      knows whether it serves or calls, nor what a head says.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memmove
+from libc.string cimport memcpy
 
 from ext.base.atomics cimport i64_add_relaxed, i64_load_relaxed
-from ext.base.chain cimport block, block_at, chain_append, chain_clear, chain_drop, chain_init, chain_is_spent, chain_is_tight
+from ext.base.chain cimport (
+    block,
+    block_at,
+    chain_append,
+    chain_clear,
+    chain_drop,
+    chain_init,
+    chain_is_spent,
+    chain_is_tight,
+)
 from ext.base.faults cimport NO_MEMORY
-from ext.base.links cimport links_init, links_remove
+from ext.base.links cimport links_remove
 from ext.base.result cimport AGAIN, OK
 from ext.http.h1_write cimport h1_chunk_head
 from ext.http.head cimport MEND_CAUSES

@@ -24,7 +24,7 @@ from ext.base.faults cimport (
 )
 from ext.base.links cimport links_init
 from ext.base.result cimport OK
-from ext.http.head cimport HTTP_2, METHOD_HEAD, head
+from ext.http.head cimport METHOD_HEAD, head
 from ext.mux.client cimport client, client_ops
 from ext.mux.h2_callbacks cimport STREAMS_BEFORE_SETTINGS
 from ext.mux.h2_guard cimport h2_guard_opened

@@ -4,7 +4,6 @@
 Floor      proxy: may cimport every floor below.
 """
 
-from libc.stdint cimport int64_t
 
 from ext.base.clock cimport NS_PER_S, clock_wall_ns
 

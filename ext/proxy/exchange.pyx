@@ -7,12 +7,12 @@ Gives      an answer on it, or a cut connection; counts and frees itself.
 Never      looks at a protocol version but to choose the one spoken upstream.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from ext.admission.limiter cimport limiter_admit, limiter_cancel, limiter_release
 from ext.admission.ticket cimport PARKED, ticket, ticket_init
-from ext.base.arena cimport arena, arena_free, arena_take
+from ext.base.arena cimport arena_free, arena_take
 from ext.base.chain cimport chain_clear, chain_init
 from ext.base.clock cimport NS_PER_S, clock_wall_ns
 from ext.base.debug cimport LIVE_DOWN, LIVE_EXCHANGE, LIVE_UP
@@ -32,7 +32,7 @@ from ext.base.faults cimport (
 )
 from ext.base.links cimport links_init
 from ext.base.result cimport OK
-from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, HTTP_2, head, head_has
+from ext.http.head cimport BODY_LENGTH, HTTP_1_1, HTTP_2, head, head_has
 from ext.http.head cimport METHOD_DELETE, METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_PUT, METHOD_TRACE
 from ext.http.names cimport NAME_IDEMPOTENCY_KEY
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from ext.base.arena cimport arena_take
 from ext.base.span cimport span, span_of, span_trim
-from ext.http.head cimport head, head_has
+from ext.http.head cimport head
 from ext.http.names cimport NAME_FORWARDED, NAME_X_FORWARDED_FOR, NAME_X_FORWARDED_HOST, NAME_X_FORWARDED_PROTO
 
 

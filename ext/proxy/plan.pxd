@@ -36,5 +36,5 @@ cdef struct proxy_plan:
     bint log_probes
     bint tracing             # spans are made: ids are given, and finished exchanges go to the journal
     bint trace_parent        # a caller's decision to sample is followed
-    uint64_t trace_threshold # a new trace is sampled when its random number is below; all ones: always
+    uint64_t trace_threshold  # a new trace is sampled when its random number is below; all ones: always
     uint16_t detail          # 1: Proxy-Status is sent

@@ -7,15 +7,13 @@ Floor      proxy: may cimport every floor below.
 from libc.stdint cimport int64_t
 
 from ext.base.chain cimport block, block_at, chain_append, chain_clear
-from ext.base.faults cimport BAD_UPGRADE, CALLER_RESET, NO_MEMORY, TOO_MANY_INTERIM
+from ext.base.faults cimport BAD_UPGRADE, TOO_MANY_INTERIM
 from ext.base.result cimport AGAIN, OK
 from ext.base.span cimport span_equals_nocase
 from ext.http.head cimport head
 from ext.loop.timers cimport timer_drop
-from ext.mux.stream cimport stream
 from ext.proxy.exchange cimport (
     EXCHANGE_CLOSING,
-    EXCHANGE_CONNECT,
     EXCHANGE_OVER,
     EXCHANGE_RELAY,
     INTERIM_MAX,

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcpy, memset, strlen
 
-from ext.base.arena cimport arena_copy, arena_take
+from ext.base.arena cimport arena_take
 from ext.base.faults cimport (
     CONNECT_REFUSED,
     CONNECT_TIMED_OUT,
@@ -16,7 +16,6 @@ from ext.base.faults cimport (
     METHOD_NOT_ALLOWED,
     REQUEST_TIMED_OUT,
     START_TIMED_OUT,
-    UPSTREAM,
     WAITING_ROOM_FULL,
     fault_row,
     fault_table,
@@ -26,7 +25,6 @@ from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head
 from ext.http.names cimport name_lookup
 from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange
-from ext.upstream.endpoint cimport endpoint
 
 cdef enum:
     FIELDS_MAX = 10          # of an answer of ours

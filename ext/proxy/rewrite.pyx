@@ -11,15 +11,7 @@ from ext.base.arena cimport arena_take
 from ext.base.faults cimport NO_MEMORY
 from ext.base.result cimport OK
 from ext.base.span cimport span, span_is_nocase, span_of
-from ext.http.head cimport (
-    BODY_CHUNKED,
-    BODY_LENGTH,
-    BODY_UNTIL_CLOSE,
-    FIELD_NAMED_AWAY,
-    field,
-    head,
-    head_has,
-)
+from ext.http.head cimport BODY_CHUNKED, BODY_UNTIL_CLOSE, FIELD_NAMED_AWAY, field, head, head_has
 from ext.http.names cimport (
     NAME_CONTENT_LENGTH,
     NAME_DATE,
@@ -32,8 +24,6 @@ from ext.http.names cimport (
     NAME_TRACEPARENT,
     NAME_TRACESTATE,
     NAME_X_FORWARDED_FOR,
-    NAME_X_FORWARDED_HOST,
-    NAME_X_FORWARDED_PROTO,
     NAME_IS_HOP,
     name_flags,
 )

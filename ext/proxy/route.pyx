@@ -7,7 +7,7 @@ Floor      proxy: may cimport every floor below.
 from libc.stdint cimport uint8_t
 
 from ext.base.faults cimport BAD_ORIGINAL_HOST, EXPECTATION_FAILED, METHOD_NOT_ALLOWED, NO_ROUTE
-from ext.base.span cimport span, span_equals, span_is, span_starts
+from ext.base.span cimport span, span_is, span_starts
 from ext.http.head cimport METHOD_CONNECT, field, head, head_find, head_has
 from ext.http.h1_meaning cimport h1_host_is_valid
 from ext.http.names cimport (
@@ -21,7 +21,7 @@ from ext.http.names cimport (
 )
 from ext.proxy.context cimport proxy_of
 from ext.proxy.exchange cimport exchange, exchange_fail
-from ext.proxy.plan cimport SERVE_PYTHON, SERVE_TARGET, proxy_plan, service, trust
+from ext.proxy.plan cimport SERVE_PYTHON, SERVE_TARGET, proxy_plan, service
 from ext.proxy.reply cimport reply_text, reply_with_hash
 from ext.stats.shard cimport counter_add
 from ext.upstream.target cimport target_share
@@ -115,7 +115,6 @@ cdef verdict route_decide(exchange* x) noexcept nogil:
     cdef const service* s = &proxy_of(x.home).plan.services[x.listener]
     cdef const head* h = x.request
     cdef verdict answer
-    cdef span probe
     if s.kind == SERVE_PYTHON:
         x.probe = True
         return ROUTE_PYTHON

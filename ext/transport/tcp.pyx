@@ -328,8 +328,8 @@ cdef int attempt(transport* t) noexcept nogil:
 cdef uint64_t patience_ns(const transport* t) noexcept nogil:
     """50 ms for the first and the second attempt, then 1.4 times more each, and up to a tenth at random."""
     cdef uint64_t ns = FIRST_PATIENCE_MS * NS_PER_MS
-    cdef int i
-    for i in range(2, t.attempts):
+    cdef int _i
+    for _i in range(2, t.attempts):
         ns += ns * 2 // 5
     return ns if t.attempts < 2 else ns + chance(t) % (ns // 10)
 

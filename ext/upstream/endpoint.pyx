@@ -4,10 +4,9 @@
 Floor      upstream: may cimport ext.base, stats, loop, admission, transport, mux.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
 from ext.base.atomics cimport u64_add_full, u64_add_relaxed, u64_load_relaxed, u64_store_relaxed
 from ext.base.clock cimport NS_PER_MS
