@@ -8,6 +8,8 @@ and where pip installs (for OpenTelemetry, which is loaded only when switched on
 
 from __future__ import annotations
 
+import marshal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,9 @@ import sys
 
 sys.path.insert(0, {home!r})
 sys.path.append({packages!r})
+from dataplane.bundle import use
+
+use({bundle!r})
 from {module} import main
 
 sys.exit(main())
@@ -28,8 +33,33 @@ SHEBANG_MAX = 255
 """Bytes of a first line that every Linux since 5.1 reads."""
 
 
+NAMES = """\
+import sys
+sys.path.insert(0, {home!r})
+before = set(sys.modules)
+import {module}
+for name, module in sorted(sys.modules.items()):
+    if name not in before and (getattr(module, "__file__", None) or "").endswith(".py"):
+        print(name, module.__file__, hasattr(module, "__path__"), sep="\\t")
+"""
+"""Tells what a role imports: name, source and whether it is a package, a line each."""
+
+
+def write_bundle(file: Path, python: Path, home: Path, module: str) -> None:
+    """Writes what the role imports at its start into one file (dataplane.bundle)."""
+    ask = [str(python), "-IS", "-c", NAMES.format(home=str(home), module=module)]
+    told = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
+    modules = {}
+    for line in told.splitlines():
+        name, source, is_package = line.split("\t")
+        text, now = Path(source).read_bytes(), Path(source).stat()
+        modules[name] = (source, now.st_mtime_ns, now.st_size, is_package == "True", compile(text, source, "exec"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(marshal.dumps(modules))
+
+
 def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> list[Path]:
-    """Writes a script for every role into `folder`.
+    """Writes a script for every role into `folder`; each looks for its bundle beside itself.
 
     python    the interpreter itself, not a link in a virtual environment: a link makes it read pyvenv.cfg
     home      the folder that holds `dataplane` and `ext`
@@ -41,11 +71,18 @@ def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> l
     written = []
     for name, module in ROLES.items():
         script = folder / name
-        text = SCRIPT.format(python=python, home=str(home), packages=str(packages), module=module)
+        text = SCRIPT.format(
+            python=python, home=str(home), packages=str(packages), module=module, bundle=str(bundle_of(script))
+        )
         script.write_text(text)
         script.chmod(0o755)
         written.append(script)
     return written
+
+
+def bundle_of(script: Path) -> Path:
+    """Code is only good for the interpreter that made it, so its version is in the name."""
+    return script.with_name(f".{script.name}-{sys.hexversion:x}.bundle")
 
 
 def main() -> int:
@@ -54,7 +91,9 @@ def main() -> int:
 
     folder = Path(sys.prefix) / "bin"
     home = Path(__file__).resolve().parent.parent
-    for script in write_launchers(folder, Path(sys.executable).resolve(), home, Path(sysconfig.get_path("purelib"))):
+    python = Path(sys.executable).resolve()
+    for script in write_launchers(folder, python, home, Path(sysconfig.get_path("purelib"))):
+        write_bundle(bundle_of(script), python, home, ROLES[script.name])
         print(script)
     return 0
 

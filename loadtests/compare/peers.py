@@ -215,7 +215,8 @@ class Penstock(Peer):
         return [str(sidecar.BINARY)]
 
     def environment(self, setup: Setup, place: Place) -> dict[str, str]:
-        extra = {"PENSTOCK_CERT_DIR": str(place.dir)}
+        # Its TLS port opens where there is a certificate; the peers, too, speak TLS only in the case that asks for it.
+        extra = {"PENSTOCK_CERT_DIR": str(place.dir) if setup.down == "tls" else str(place.dir / "no-certificate")}
         if (setup.down == "h2c") != (setup.up == "h2c"):
             extra["PENSTOCK_APP_PROTOCOL"] = "h2c" if setup.up == "h2c" else "http1"
         observability: dict[str, object] = dict(sidecar.METRICS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dataplane.launcher import ROLES, write_launchers
+from dataplane import bundle
+from dataplane.launcher import ROLES, bundle_of, write_bundle, write_launchers
 
 
 def launcher_of(folder: Path, source: str) -> Path:
@@ -16,6 +18,7 @@ def launcher_of(folder: Path, source: str) -> Path:
     roles = folder / "home" / "dataplane" / "roles"
     roles.mkdir(parents=True)
     (roles / "queue_proxy.py").write_text(source)
+    shutil.copy(bundle.__file__, roles.parent / "bundle.py")
     packages = folder / "packages"
     packages.mkdir()
     (packages / "installed.py").write_text("NAME = 'installed'\n")
@@ -43,3 +46,23 @@ def test_a_launcher_loads_no_site_and_finds_installed_packages(tmp_path: Path) -
 def test_an_interpreter_that_no_first_line_can_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="first line"):
         write_launchers(tmp_path, Path("/opt/my python/bin/python3"), tmp_path, tmp_path)
+
+
+def bundled(tmp_path: Path, source: str) -> tuple[Path, Path]:
+    """A launcher with its bundle, and the source of its role."""
+    script = launcher_of(tmp_path, source)
+    home = tmp_path / "home"
+    write_bundle(bundle_of(script), Path(sys.executable).resolve(), home, ROLES[script.name])
+    return script, home / "dataplane" / "roles" / "queue_proxy.py"
+
+
+def test_a_role_comes_out_of_its_bundle(tmp_path: Path) -> None:
+    source = "import sys\n\ndef main():\n    return 3 if __spec__.loader is sys.meta_path[0] else 4\n"
+    script, _ = bundled(tmp_path, source)
+    assert subprocess.run([script]).returncode == 3
+
+
+def test_a_source_that_has_changed_beats_the_bundle(tmp_path: Path) -> None:
+    script, role = bundled(tmp_path, "def main():\n    return 3\n")
+    role.write_text("def main():\n    return 55\n")
+    assert subprocess.run([script]).returncode == 55
