@@ -136,7 +136,7 @@ class Demo:
     def queue(self) -> None:
         callers = 10
         title(f"3. {callers} callers at once, {LIMIT} may run: the others wait, in order")
-        statuses, threads = self.callers(callers, f"/work/{WORK_MS}")
+        statuses, threads = self.callers(callers, f"/takes/{WORK_MS}")
         began = time.monotonic()
         while any(thread.is_alive() for thread in threads):
             running, waiting = self.in_flight()
@@ -156,7 +156,7 @@ class Demo:
         room = LIMIT + WAITING
         title(f"4. {callers} callers at once: {LIMIT} run, {WAITING} wait, and the rest is told so at once")
         refusals: list[Answer] = []
-        statuses, threads = self.callers(callers, "/work/100", refusals)
+        statuses, threads = self.callers(callers, "/takes/100", refusals)
         for thread in threads:
             thread.join()
         expected = Counter({200: room, 503: callers - room})
@@ -213,7 +213,7 @@ class Demo:
         page = self.metrics()
         served, refused = (metric(page, "http_server_request_duration_seconds_count", label % n) for n in (200, 503))
         waits, waited_s = metric(page, "penstock_queued_total"), metric(page, "penstock_queued_time_seconds_total")
-        threads = [threading.Thread(target=self.get, args=("/work/2500",)) for _ in range(2)]
+        threads = [threading.Thread(target=self.get, args=("/takes/2500",)) for _ in range(2)]
         for thread in threads:
             thread.start()
         time.sleep(2.1)  # a whole window of the autoscaler lies in between

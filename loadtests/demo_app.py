@@ -1,9 +1,9 @@
 """Demo app: a small real app of the standard library, in a process of its own, for the demonstration.
 
     /           says hello, and what it saw of the request
-    /work/MS    takes so many milliseconds
+    /takes/MS    takes so many milliseconds
     /clock/N    N server-sent events, a quarter of a second apart
-    /most       the most requests at /work that were here at the same time
+    /most       the most requests at /takes that were here at the same time
 
 It prints its port, and ends with its standard input.
 """
@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name, _, number = self.path.strip("/").partition("/")
-        if name == "work":
+        if name == "takes":
             with self.work:
                 time.sleep(int(number) / 1000)
             self.say("text/plain", b"done\n")

@@ -16,8 +16,8 @@ class _Shape(LoadTestShape):
     abstract = True
 
     def share(self, progress: float) -> float:
-        """Users as a share of the peak; progress runs from 0 to 1."""
-        raise NotImplementedError
+        """Users as a share of the peak, all of them unless a shape says otherwise; progress runs from 0 to 1."""
+        return 1.0
 
     def tick(self) -> tuple[int, float] | None:
         """Users wanted now, and how many may start in a second; None at the end."""
@@ -29,9 +29,6 @@ class _Shape(LoadTestShape):
 
 class Steady(_Shape):
     """The same number all the time."""
-
-    def share(self, progress: float) -> float:
-        return 1.0
 
 
 class Step(_Shape):

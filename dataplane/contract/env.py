@@ -207,7 +207,7 @@ def read(environ: Mapping[str, str]) -> tuple[SidecarEnv, list[tuple[str, str]]]
     A variable that is required must be present; a string may be empty (DP-003),
     a number or a truth value may not, as with envconfig. An empty variable of
     ours is one that is not set. Unknown variables are ignored (DP-010).
-    Returns  the settings, with placeholders where one could not be read, and
+    Returns  the settings, with stand-ins where one could not be read, and
              (variable, what is wrong) for each of those.
     """
     defaults = defaults_of(SidecarEnv)

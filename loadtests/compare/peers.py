@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from loadtests import sidecar
@@ -46,7 +47,7 @@ class Setup:
         """Protocol and endpoint of a trace collector, for the sidecar alone."""
 
 
-class Peer:
+class Peer(ABC):
     """One kind of proxy. Subclasses say what they support and how they start."""
 
     name = ""
@@ -65,9 +66,9 @@ class Peer:
         """Whether it can do what `setup` asks."""
         return True
 
+    @abstractmethod
     def command(self, setup: Setup, place: Place) -> list[str]:
         """The command line that serves `place`."""
-        raise NotImplementedError
 
     def environment(self, setup: Setup, place: Place) -> dict[str, str] | None:
         """Environment of the process; None inherits ours."""

@@ -17,4 +17,4 @@ class BurstUser(FastHttpUser):
     @task
     def burst(self) -> None:
         """Twenty requests of 20 ms each; all must be answered."""
-        gevent.joinall([gevent.spawn(self.client.get, "/work/20", name="/work (burst)") for _ in range(AT_ONCE)])
+        gevent.joinall([gevent.spawn(self.client.get, "/takes/20", name="/takes (burst)") for _ in range(AT_ONCE)])

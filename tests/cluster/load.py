@@ -21,13 +21,13 @@ SMALL = b"x" * 1024
 EVENTS = b"".join(b"data: %d\n\n" % number for number in range(10))
 
 KINDS = (
-    ("get", "GET /work/20", b"", SMALL, True),
+    ("get", "GET /takes/20", b"", SMALL, True),
     ("post", "POST /upload", UPLOAD, b"4096\n", True),
-    ("get, new connection", "GET /work/5", b"", SMALL, False),
+    ("get, new connection", "GET /takes/5", b"", SMALL, False),
     ("events", "GET /events/10", b"", EVENTS, True),
     ("post, new connection", "POST /upload", UPLOAD, b"4096\n", False),
-    ("get, 1 s", "GET /work/1000", b"", SMALL, True),
-    ("get, 12 s", "GET /work/12000", b"", SMALL, True),
+    ("get, 1 s", "GET /takes/1000", b"", SMALL, True),
+    ("get, 12 s", "GET /takes/12000", b"", SMALL, True),
 )
 """Name, request line, body, the body that must come back, and whether on a kept connection."""
 

@@ -3,7 +3,7 @@
 //
 //	/            1 KiB
 //	/large       1 MiB
-//	/work/MS     1 KiB after MS milliseconds
+//	/takes/MS     1 KiB after MS milliseconds
 //	/upload      reads the body, answers with its length
 //	/events/N    N server-sent events, 20 ms apart
 //	/alive       200, until /ill has been called
@@ -121,7 +121,7 @@ func main() {
 	flag.Parse()
 	paths := http.NewServeMux()
 	paths.HandleFunc("/large", func(w http.ResponseWriter, r *http.Request) { w.Write(large) })
-	paths.HandleFunc("/work/", work)
+	paths.HandleFunc("/takes/", work)
 	paths.HandleFunc("/upload", upload)
 	paths.HandleFunc("/events/", events)
 	paths.HandleFunc("/socket", echoSocket)
