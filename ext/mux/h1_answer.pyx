@@ -7,9 +7,6 @@ Gives      bytes in the wire of the connection, framed as this caller can read t
 Never      reads from the connection.
 """
 
-
-from libc.stdint cimport uint64_t
-
 from ext.base.result cimport AGAIN, OK
 from ext.base.span cimport span_of
 from ext.http.h1_body cimport h1_body_clear
@@ -49,11 +46,6 @@ cdef int result_of(h1_server* c, int result) noexcept nogil:
     if result < 0:
         return result
     return AGAIN if wire_is_full(&c.wire) else OK
-
-
-cdef bint is_long_upload(const h1_server* c) noexcept nogil:
-    """More is to come than would be read for the connection's sake: the caller hears of its end in time."""
-    return c.body.framing == BODY_LENGTH and c.body.left > <uint64_t>c.home.bounds.drain_max
 
 
 cdef int answer_send_head(stream* s, const head* h, bint last) noexcept nogil:

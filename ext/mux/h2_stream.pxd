@@ -21,7 +21,3 @@ cdef void h2_stream_lost(h2_stream* st, int fault) noexcept nogil
 cdef void h2_stream_fail(h2_stream* st, int fault, uint32_t code) noexcept nogil
 cdef void h2_stream_refuse(h2_stream* st, uint32_t code) noexcept nogil
 cdef void h2_stream_intake_end(h2_stream* st) noexcept nogil
-
-
-cdef inline h2_stream* h2_stream_of(stream* s) noexcept nogil:
-    return <h2_stream*>s
