@@ -20,7 +20,7 @@ class ConfigMap(Resource, frozen=True, kw_only=True, gc=False):
 
     api_version: str = always("v1")
     kind: str = always("ConfigMap")
-    data: dict[str, str] = {}
+    data: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Secret(Resource, frozen=True, kw_only=True, gc=False):
@@ -29,7 +29,7 @@ class Secret(Resource, frozen=True, kw_only=True, gc=False):
     api_version: str = always("v1")
     kind: str = always("Secret")
     type: str = ""
-    data: dict[str, str] = {}
+    data: dict[str, str] = msgspec.field(default_factory=dict)
     """base64."""
 
     def value(self, key: str) -> bytes | None:
