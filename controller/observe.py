@@ -16,8 +16,8 @@ from controller.api.core import ConfigMap, Endpoints, KubeDeployment, KubeServic
 from controller.api.meta import REVISION_LABEL
 from controller.api.meta import Resource as Object
 from controller.api.networking import Ingress, ServerlessService
-from controller.api.registry import KINDS
 from controller.api.serving import Configuration, Revision, Route, Service
+from controller.children import resource_of
 from controller.kube.cache import Cache
 from dataplane.kube.client import Client
 from dataplane.kube.errors import KubeError
@@ -44,11 +44,6 @@ def _revision(item: Object) -> Iterable[str]:
     return (f"{item.namespace}/{name}",) if name else ()
 
 
-def _resource_of(kind: type[Object]) -> Resource:
-    row = next(row for row in KINDS if row.struct is kind)
-    return Resource(row.group, row.version, row.plural, row.kind, row.namespaced)
-
-
 class Observed:
     """What the API server says, kind by kind."""
 
@@ -70,7 +65,7 @@ class Observed:
         self.config_maps = self._cache(CONFIG_MAPS, ConfigMap, namespace=system_namespace)
 
     def _own(self, kind: type[T]) -> Cache[T]:
-        return self._cache(_resource_of(kind), kind)
+        return self._cache(resource_of(kind), kind)
 
     def _cache(self, resource: Resource, kind: type[T], *, namespace: str | None = None, labels: str = "") -> Cache[T]:
         cache: Cache[T] = Cache({OWNER: _owners, BY_REVISION: _revision})
