@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from controller.api.autoscaling import PodAutoscaler
@@ -19,6 +19,7 @@ from controller.api.networking import Ingress, ServerlessService
 from controller.api.serving import Configuration, Revision, Route, Service
 from controller.children import resource_of
 from controller.kube.cache import Cache
+from dataplane.contract.routes import ANY_HOST
 from dataplane.kube.client import Client
 from dataplane.kube.errors import KubeError
 from dataplane.kube.resource import CONFIG_MAPS, DEPLOYMENTS, ENDPOINTS, PODS, SERVICES, Resource
@@ -27,12 +28,21 @@ from dataplane.kube.watch import watch
 log = logging.getLogger("penstock.observe")
 
 T = TypeVar("T", bound=Object)
+Indexes = Mapping[str, Callable[[T], Iterable[str]]]
 
 OWNER = "owner"
 """Index of children by the uid of any owner."""
 
 BY_REVISION = "revision"
 """Index by NAMESPACE/REVISION, from the label."""
+
+
+BY_HOST = "host"
+"""Index of Ingresses by the hosts that they claim, in lower case."""
+
+
+def _hosts(ingress: Ingress) -> Iterable[str]:
+    return {host.lower() for rule in ingress.spec.rules for host in rule.hosts or (ANY_HOST,)}
 
 
 def _owners(item: Object) -> Iterable[str]:
@@ -57,18 +67,26 @@ class Observed:
         self.routes = self._own(Route)
         self.pod_autoscalers = self._own(PodAutoscaler)
         self.serverless_services = self._own(ServerlessService)
-        self.ingresses = self._own(Ingress)
+        self.ingresses = self._own(Ingress, {BY_HOST: _hosts})
         self.deployments = self._cache(DEPLOYMENTS, KubeDeployment, labels=REVISION_LABEL)
         self.pods = self._cache(PODS, Pod, labels=REVISION_LABEL)
         self.kube_services = self._cache(SERVICES, KubeService)
         self.endpoints = self._cache(ENDPOINTS, Endpoints)
         self.config_maps = self._cache(CONFIG_MAPS, ConfigMap, namespace=system_namespace)
 
-    def _own(self, kind: type[T]) -> Cache[T]:
-        return self._cache(resource_of(kind), kind)
+    def _own(self, kind: type[T], indexes: Indexes[T] | None = None) -> Cache[T]:
+        return self._cache(resource_of(kind), kind, indexes=indexes)
 
-    def _cache(self, resource: Resource, kind: type[T], *, namespace: str | None = None, labels: str = "") -> Cache[T]:
-        cache: Cache[T] = Cache({OWNER: _owners, BY_REVISION: _revision})
+    def _cache(
+        self,
+        resource: Resource,
+        kind: type[T],
+        *,
+        namespace: str | None = None,
+        labels: str = "",
+        indexes: Indexes[T] | None = None,
+    ) -> Cache[T]:
+        cache: Cache[T] = Cache({OWNER: _owners, BY_REVISION: _revision, **(indexes or {})})
 
         def trouble(error: KubeError) -> None:
             log.warning("watch of %s: %s; tried again", resource.plural, error)
