@@ -47,7 +47,8 @@ class Gateway:
 
 async def test_a_change_is_live_when_every_gateway_uses_it():
     async with (
-        served() as (gate, address), connect(address, subprotocols=[SUBPROTOCOL]) as one,
+        served() as (gate, address),
+        connect(address, subprotocols=[SUBPROTOCOL]) as one,
         connect(address, subprotocols=[SUBPROTOCOL]) as two,
     ):
         first, second = Gateway(one), Gateway(two)
