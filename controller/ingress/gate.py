@@ -41,7 +41,9 @@ class Gate:
     def __init__(self, state: GateState) -> None:
         self.state = state
         self._gateways: set[_Gateway] = set()
-        self._moved = asyncio.Condition()
+        self._acknowledged = asyncio.Condition()
+        self.moved = asyncio.Event()
+        """Set when a gateway comes, goes, or acknowledges; whoever waits for it clears it."""
 
     async def run(self, host: str, port: int, bound: asyncio.Future[int] | None = None) -> None:
         """Listens until cancelled; `bound` gets the port."""
@@ -57,8 +59,8 @@ class Gate:
 
     async def applied(self, version: int) -> None:
         """Returns once at least one gateway is there, and all that are use that version."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.is_applied(version))
+        async with self._acknowledged:
+            await self._acknowledged.wait_for(lambda: self.is_applied(version))
 
     def is_applied(self, version: int) -> bool:
         """Every gateway uses that version, and there is one."""
@@ -111,8 +113,9 @@ class Gate:
             log.error("gateway %s refuses version %s: %s", gateway.name, message["refused"]["version"], problems)
 
     async def _notify(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+        self.moved.set()
+        async with self._acknowledged:
+            self._acknowledged.notify_all()
 
 
 def encode(delta: Delta) -> str:
