@@ -8,20 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.compare.bench import US, Bench, Spread
+from loadtests.compare.bench import US, Bench, number
 from loadtests.compare.figures import FIGURES
-
-
-def number(value: float) -> str:
-    """A value with three digits that count."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def with_range(seen: Spread) -> str:
-    """Median, and smallest to largest in brackets."""
-    return f"{number(seen.median)} ({number(seen.low)}..{number(seen.high)})"
 
 
 def metrics_table(bench: Bench, titles: dict[str, str]) -> Table:
@@ -48,35 +36,32 @@ def _cell(bench: Bench, case: str, metric: str, name: str) -> str:
         return "-"
     if name == US:
         return number(seen.median)
-    ratio = bench.paired(case, metric, name, lambda a, b: a / b)
+    ratio = bench.ratio(case, metric, name)
     return f"{number(seen.median)} [{ratio.median:.2f}]" if ratio else number(seen.median)
 
 
-def figures_table(bench: Bench) -> Table:
-    """Each target that this run could judge, and whether it is met."""
-    table = Table(title="Figures to reach")
-    for name in ("figure", "target", "measured (min..max)", ""):
+def figures_table(bench: Bench, *, whole: bool) -> Table:
+    """Each target beside what was measured; one without a value has a row in a whole run only."""
+    table = Table(title="Figures to reach: medians, in brackets the smallest and the largest")
+    for name in ("figure", "target", "measured", "verdict"):
         table.add_column(name)
     for figure in FIGURES:
         seen = figure.measured(bench)
-        if seen is None:
-            continue
-        met = figure.met(seen)
-        word = "[green]met[/]" if met else "[red]not met[/]"
-        table.add_row(figure.title, figure.target(), with_range(seen), word)
+        if seen is not None:
+            colour = "green" if figure.met(seen) else "red"
+            table.add_row(figure.title, figure.target(), str(seen), f"[{colour}]{figure.verdict(seen)}[/]")
+        elif whole:
+            table.add_row(figure.title, figure.target(), "-", "[red]not measured[/]")
     return table
 
 
 def show(bench: Bench, titles: dict[str, str], *, whole: bool) -> None:
-    """Prints both tables, what failed, and, of a whole run, the figures without a value."""
+    """Prints both tables, the system calls of each peer, and what failed."""
     console = Console(width=None if Console().is_terminal else 170)
     console.print(metrics_table(bench, titles))
-    table = figures_table(bench)
+    table = figures_table(bench, whole=whole)
     if table.row_count:
         console.print(table)
-    left = [f"{f.title} ({f.target()})" for f in FIGURES if f.measured(bench) is None]
-    if whole and left:
-        console.print(f"Not measured in this run: {'; '.join(left)}", highlight=False, soft_wrap=True)
     for about, words in bench.notes.items():
         console.print(f"{about}: {words}", highlight=False)
     for failure in bench.failures:
@@ -90,7 +75,8 @@ def write(bench: Bench, environment: dict[str, object], path: Path) -> None:
         seen = figure.measured(bench)
         row: dict[str, object] = {"figure": figure.title, "target": figure.target(), "case": figure.case}
         if seen is not None:
-            row |= {"median": seen.median, "low": seen.low, "high": seen.high, "met": figure.met(seen)}
+            row |= {"median": seen.median, "low": seen.low, "high": seen.high}
+            row |= {"measured": str(seen), "verdict": figure.verdict(seen)}
         figures.append(row)
     document = {
         "environment": environment,
