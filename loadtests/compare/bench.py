@@ -40,6 +40,8 @@ class Spread:
         self.high = max(values)
 
     def __str__(self) -> str:
+        if self.low == self.high:
+            return number(self.median)
         return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
 
 

@@ -54,7 +54,7 @@ class Figure:
         if self.met(seen):
             return "met"
         off = abs(seen.median - self.bound)
-        by = f"{number(off)} {self.unit}" if self.unit else f"{number(100 * off / self.bound)} %"
+        by = f"{number(off)} {self.unit}" if self.unit else f"{100 * off / self.bound:.2g} %"
         return f"missed by {by}"
 
     def target(self) -> str:

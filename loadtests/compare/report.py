@@ -11,22 +11,24 @@ from rich.table import Table
 from loadtests.compare.bench import US, Bench, number
 from loadtests.compare.figures import FIGURES
 
+METRIC_WIDTH = 15
+VALUE_WIDTH = 13
 
-def metrics_table(bench: Bench, titles: dict[str, str]) -> Table:
-    """Every metric of every case: a column for each peer, medians over the rounds."""
-    names = [peer.name for peer in bench.peers]
-    extra = {peer for metrics in bench.values.values() for by in metrics.values() for peer in by} - set(names)
-    table = Table(title=f"Medians of {bench.rounds} rounds; in brackets our ratio to the peer, of paired rounds")
-    table.add_column("case")
-    table.add_column("metric")
-    columns = [*names, *sorted(extra)]
+
+def case_table(bench: Bench, case: str, title: str, width: int) -> Table:
+    """Every metric of a case: medians over the rounds, a column for each peer that was measured."""
+    metrics = bench.values[case]
+    measured = {peer for by in metrics.values() for peer in by}
+    names = [peer.name for peer in bench.peers if peer.name in measured]
+    columns = [*names, *sorted(measured - set(names))]
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("", min_width=METRIC_WIDTH, no_wrap=True)
+    # the same width in every table, unless the terminal is too narrow for it
+    fits = METRIC_WIDTH + len(columns) * (VALUE_WIDTH + 2) <= width
     for name in columns:
-        table.add_column(name, justify="right")
-    for case, metrics in bench.values.items():
-        for at, metric in enumerate(metrics):
-            cells = [_cell(bench, case, metric, name) for name in columns]
-            table.add_row(titles[case] if at == 0 else "", metric, *cells)
-        table.add_section()
+        table.add_column(name, justify="right", min_width=VALUE_WIDTH if fits else None)
+    for metric in metrics:
+        table.add_row(metric, *(_cell(bench, case, metric, name) for name in columns))
     return table
 
 
@@ -56,14 +58,18 @@ def figures_table(bench: Bench, *, whole: bool) -> Table:
 
 
 def show(bench: Bench, titles: dict[str, str], *, whole: bool) -> None:
-    """Prints both tables, the system calls of each peer, and what failed."""
+    """Prints a table for each case, the system calls of each peer, the figures, and what failed."""
     console = Console(width=None if Console().is_terminal else 170)
-    console.print(metrics_table(bench, titles))
-    table = figures_table(bench, whole=whole)
-    if table.row_count:
-        console.print(table)
+    console.print("Medians of all rounds; in brackets our ratio to the peer, of paired rounds.", highlight=False)
+    for case in bench.values:
+        console.print(case_table(bench, case, titles[case], console.width))
+    console.print()
     for about, words in bench.notes.items():
         console.print(f"{about}: {words}", highlight=False)
+    table = figures_table(bench, whole=whole)
+    if table.row_count:
+        console.print()
+        console.print(table)
     for failure in bench.failures:
         console.print(f"! {failure}", markup=False, highlight=False)
 
