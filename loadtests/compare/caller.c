@@ -11,7 +11,8 @@
  * moment to the last byte of the answer, which is what a caller would feel (no
  * coordinated omission). The targets are asked in turns of a quarter of a
  * second, so that what disturbs the machine for longer disturbs them all. Each
- * cycle of turns begins with another target; the first cycle is not counted.
+ * cycle of turns begins with another target, and every second one goes
+ * backwards; the first cycle is not counted.
  *
  * Closed: every connection asks again as soon as it is answered. The rate is
  * that of COUNT answers after the first SKIP. Where the answers come in
@@ -187,6 +188,9 @@ static void take_turn(struct target *to, int64_t step_ns, int64_t total)
     }
     to->failed += open_requests + (total - sent);
     open_requests = 0;
+    for (int i = 0; i < conn_count; i++)
+        if (conns[i].to == to && conns[i].busy)
+            conn_renew(i);
 }
 
 static void run_open(int64_t rate, double seconds)
@@ -197,8 +201,10 @@ static void run_open(int64_t rate, double seconds)
         targets[i].latencies = malloc(sizeof(int64_t) * (cycles + 1) * each);
     for (int cycle = 0; cycle <= cycles; cycle++) {
         counts = cycle > 0;
-        for (int i = 0; i < target_count; i++)
-            take_turn(&targets[(cycle + i) % target_count], 1000000000LL / rate, each);
+        for (int i = 0; i < target_count; i++) {
+            int turn = cycle % 2 ? target_count - 1 - i : i;
+            take_turn(&targets[(cycle + turn) % target_count], 1000000000LL / rate, each);
+        }
     }
 }
 

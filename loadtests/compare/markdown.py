@@ -24,10 +24,11 @@ def main() -> int:
         print("usage: python -m loadtests.compare.markdown FILE", file=sys.stderr)
         return 2
     try:
-        print(table(json.loads(Path(sys.argv[1]).read_text())))
+        shown = table(json.loads(Path(sys.argv[1]).read_text()))
     except (OSError, ValueError, KeyError) as e:
         print(f"{sys.argv[1]} is no result of `make bench`: {e}", file=sys.stderr)
         return 2
+    print(shown)
     return 0
 
 
