@@ -12,7 +12,7 @@ VENV_BIN = HERE.parent / ".venv" / "bin"
 
 C_SOURCES = {
     "origin": HERE / "origin" / "origin.c",
-    "openloop": HERE / "compare" / "openloop.c",
+    "caller": HERE / "compare" / "caller.c",
     "floor": HERE / "compare" / "floor.c",
 }
 GO_SOURCES = {
