@@ -6,7 +6,7 @@ first, so that the others age and are closed. HTTP/2 clients are shared up to
 what the app allows; one more is opened when all are full.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 from ext.mux.stream cimport stream
 from ext.upstream.endpoint cimport pool
