@@ -9,6 +9,7 @@ One turn of a worker: wait for edges, handle them, go on with what was left of
 the last turn, fire timers, hand over what was written, bury what ended.
 """
 
+cimport cython
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from posix.unistd cimport close, read, write
@@ -30,7 +31,7 @@ from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
     handoff_close_queue,
-    handoff_forget,
+    handoff_end,
     handoff_open,
     handoff_open_queue,
     handoff_take,
@@ -379,7 +380,9 @@ cdef class Engine:
                     pthread_join(self.threads[i].id, NULL)
         for i in range(self.worker_count):
             self.end(&self.threads[i])
-        handoff_forget(&self.calls)
+        handoff_end(&self.calls)
+        for i in range(self.worker_count):
+            mailbox_read(&self.threads[i].w.mail)
 
     cdef void end(self, thread* t) noexcept:
         """After the threads have ended: closes what they left open."""
@@ -410,7 +413,6 @@ cdef class Engine:
                 return calls
             call = Call()
             (<Call>call).c = c
-            (<Call>call).engine = self
             (<Call>call).engine = self
             calls.append(call)
 
@@ -462,6 +464,7 @@ cdef class Engine:
         return self.buffers_used
 
 
+@cython.no_gc_clear  # the engine must be there when a call dies unanswered
 cdef class Call:
     def __dealloc__(self):
         if self.c is not NULL:

@@ -12,7 +12,7 @@ from ext.base.span cimport span_is_nocase
 from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head_find
 from ext.http.names cimport NAME_HTTP2_SETTINGS
 from ext.mux.h1_server cimport SERVER_UPGRADE, h1_server_close, h1_server_forget, h1_server_take
-from ext.mux.h1_wire cimport wire_fill, wire_leave, wire_view
+from ext.mux.h1_wire cimport wire_leave, wire_next, wire_view
 from ext.mux.h2_server cimport h2_server_upgrade
 from ext.transport.transport cimport IO_AGAIN
 
@@ -49,16 +49,12 @@ cdef int h1_upgrade_read(h1_server* c) noexcept nogil:
     cdef size_t need = <size_t>c.upgrade_request.length - c.upgrade_have
     cdef char* at
     cdef size_t n
-    cdef ssize_t got
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got <= 0:
-            h1_server_close(c, False)
-            return AGAIN
+    cdef ssize_t got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got <= 0:
+        h1_server_close(c, False)
+        return AGAIN
     if n < need:
         need = n
     memcpy(c.upgrade_body + c.upgrade_have, at, need)

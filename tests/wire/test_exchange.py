@@ -315,6 +315,34 @@ def test_limit_holds_until_the_body_ends(talk):
     t.p.until(running=0)
 
 
+@pytest.mark.spec("DP-075")
+def test_announced_trailers_pass_with_their_announcement(talk):
+    t = talk()
+    t.ask("POST", fields=[("trailer", "x-sum"), ("te", "trailers")], last=False)
+    t.caller.send_data(b"up")
+    assert t.reach().get("trailer") == "x-sum"
+    t.caller.send_trailers([("x-sum", "1")])
+    assert t.app.rest() == (b"up", [("x-sum", "1")])
+    t.app.send_head(OK, [("trailer", "x-sum"), ("trailer", "x-two")])
+    t.app.send_data(b"down")
+    t.app.send_trailers([("x-sum", "2")])
+    assert t.caller.head().all("trailer") == ["x-sum", "x-two"]
+    assert t.caller.rest() == (b"down", [("x-sum", "2")])
+
+
+def test_trailers_are_announced_only_where_they_can_come(talk):
+    t = talk()
+    length = [("content-length", "2"), ("trailer", "x-sum")]
+    announced = "x-sum" if t.versions == ("h2", "h2") else None
+    t.ask("POST", fields=length, last=False)
+    t.caller.send_data(b"up", last=True)
+    assert t.reach().get("trailer") == announced
+    t.app.data(2)
+    t.app.send_head(OK, length)
+    t.app.send_data(b"ok", last=True)
+    assert t.caller.head().get("trailer") == announced
+
+
 def test_early_answer_ends_an_upload(talk):
     t = talk(running_max=1)
     t.ask("POST", fields=[("content-length", "1000000")], last=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -64,6 +65,32 @@ def answer(line: Line, stream: int, body: bytes = b"", status: str = "200") -> N
     line.head(stream, [(":status", status), ("date", "now"), ("content-length", str(len(body)))], last=not body)
     if body:
         line.data(stream, body, last=True)
+
+
+def open_conns(front: Gate) -> int:
+    counters = front.counters()
+    return int(counters["upstream_conns_opened"] - counters["upstream_conns_closed"])
+
+
+def test_idle_connections_that_no_post_may_trust_do_not_pile_up(origin: App, front: Gate):
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    start = time.monotonic()
+    with Call(front.port) as call:
+        line = origin.h2()
+        answer(line, next_head(line).stream_id)
+        assert call.answer().status == 200
+    line.close()
+    front.until(lambda: front.counters()["pool_closed_by_peer"] == 1)
+    learnt_s = time.monotonic() - start  # at most for so long does this app keep an idle connection, it seems
+    for left in range(4):
+        idle_since = time.monotonic()
+        front.until(lambda since=idle_since: time.monotonic() > since + learnt_s)
+        with Call(front.port, post) as call:
+            line = origin.h2()
+            answer(line, next_head(line).stream_id)
+            assert call.answer().status == 200
+        assert front.counters()["pool_closed_early"] == left
+        assert open_conns(front) == 1
 
 
 def test_an_http1_request_becomes_http2(origin: App, front: Gate):
