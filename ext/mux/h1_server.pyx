@@ -180,6 +180,8 @@ cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
             shard_bound(c.home.stats, BOUND_TLS_TIME)
         else:
             shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+    elif c.state == SERVER_UPGRADE:
+        shard_bound(c.home.stats, BOUND_HEAD_TIME)
     h1_server_close(c, False)
 
 
