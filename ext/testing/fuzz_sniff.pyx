@@ -16,7 +16,8 @@ from ext.base.chain cimport block_pool_init
 from ext.base.clock cimport NS_PER_S
 from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.slab cimport slab_init
-from ext.http.head cimport BODY_LENGTH, HTTP_1_1, field, head
+from ext.http.h1_parse cimport h1_head_ended, method_of
+from ext.http.head cimport BODY_LENGTH, HTTP_1_1, METHOD_OTHER, field, head
 from ext.loop.timers cimport timers_init
 from ext.mux.context cimport mux_context
 from ext.mux.h1_server cimport h1_server, h1_server_end_all, h1_server_open
@@ -319,6 +320,19 @@ cdef bint verdicts_hold(const char* at, size_t n) noexcept nogil:
     return good
 
 
+cdef bint is_certain(const char* at, size_t n) noexcept nogil:
+    """Whether these callers are answered does not depend on when their bytes come.
+
+    A head with a fault in it is answered as soon as that is seen, so one that never becomes whole is
+    answered or not; and who has not said HTTP by then, and wants no method of ours, is a stranger.
+    """
+    cdef size_t seen = 0
+    cdef size_t word = 0
+    while word < n and at[word] != c' ' and at[word] != c'\n':
+        word += 1
+    return h1_head_ended(at, n, &seen) and method_of(at, word) != METHOD_OTHER
+
+
 cdef int fuzz_sniff(const char* data, size_t n) noexcept nogil:
     cdef int kind, broken
     cdef int cut = SILENCE
@@ -343,7 +357,7 @@ cdef int fuzz_sniff(const char* data, size_t n) noexcept nogil:
         broken = talk(kind, data, n, 1, &bytewise)
     if broken == KEPT and (whole == wrong or cut == wrong or bytewise == wrong):
         broken = VERDICT_IS_KEPT
-    if broken == KEPT and kind & SPENT == 0 and (whole != cut or whole != bytewise):
+    if broken == KEPT and kind & SPENT == 0 and is_certain(data, n) and (whole != cut or whole != bytewise):
         broken = CUT_CHANGES_NOTHING
     return broken
 

@@ -14,7 +14,14 @@ from posix.unistd cimport close
 
 from ext.base.chain cimport block_pool_init
 from ext.base.clock cimport NS_PER_S
-from ext.base.faults cimport CALLER_RESET, CALLER_TLS_ERROR, NO_MEMORY, RESET_BEFORE_HEAD, UPSTREAM_TLS_ERROR
+from ext.base.faults cimport (
+    CALLER_RESET,
+    CALLER_TLS_ERROR,
+    CONNECT_FAILED,
+    NO_MEMORY,
+    RESET_BEFORE_HEAD,
+    UPSTREAM_TLS_ERROR,
+)
 from ext.base.links cimport links_init
 from ext.base.slab cimport slab_init
 from ext.loop.poller cimport poller_handle, poller_open, poller_wait
@@ -114,6 +121,7 @@ cdef enum:
     PIECE_BYTES = 1 << 16
     PARTS = 3
     ROUNDS_MAX = 2000
+    IDLE_MAX = 3             # rounds without a result: a part of a record is none
 
 cdef size_t SIZES[16]
 SIZES[:] = [1, 2, 5, 16, 64, 255, 1024, 4096, 8191, 16383, 16384, 16385, 20000, 33000, 65000, 100000]
@@ -161,7 +169,7 @@ cdef void let_go(bint hard) noexcept nogil:
 
 cdef void on_ready(transport* t) noexcept nogil:
     cdef int fault = tcp_connect_result(t) if t.connecting else 0
-    demand(fault == 0 or is_known(fault), FAULT_IS_UNKNOWN)
+    demand(fault == 0 or fault == CONNECT_FAILED or is_known(fault), FAULT_IS_UNKNOWN)
     if CLOSES:
         let_go(CLOSES == 2)
 
@@ -328,7 +336,7 @@ cdef void far_end(bint whole) noexcept nogil:
 
 
 cdef bint pump() noexcept nogil:
-    """Everybody goes on once; False when nobody could."""
+    """Everybody goes on once; False when nothing came of it."""
     cdef size_t before = GOT + TAKEN + PEER.heard
     cdef size_t moved
     tls_peer_step(&PEER)
@@ -405,7 +413,8 @@ cdef size_t play(int what, int much, const char* rest, size_t n) noexcept nogil:
     global CLOSES, DISTURBED
     cdef size_t size = SIZES[much]
     if what == PUMP:
-        while much >= 0 and pump():
+        while much >= 0:
+            pump()
             much -= 1
     elif what == PEER_STEP:
         tls_peer_step(&PEER)
@@ -468,8 +477,10 @@ cdef void check_success(int kind) noexcept nogil:
 cdef void end(int kind) noexcept nogil:
     """Carries the conversation to its end, and cleans up."""
     cdef int rounds = 0
-    while BROKEN == KEPT and rounds < ROUNDS_MAX and pump():
+    cdef int idle = 0
+    while BROKEN == KEPT and rounds < ROUNDS_MAX and idle < IDLE_MAX:
         rounds += 1
+        idle = 0 if pump() else idle + 1
         check(kind)
     check(kind)
     if BROKEN == KEPT and not DISTURBED:

@@ -1,9 +1,9 @@
 """run: fuzzes the engine, coverage-guided by libFuzzer, then differentially against other parsers.
 
 The engine is built once more with coverage, AddressSanitizer and
-UndefinedBehaviorSanitizer under build/fuzz. Each target starts from its kept corpus and its seeds; with --keep,
-what was found worth keeping replaces the corpus. A crash leaves its input in
-build/fuzz/crashes.
+UndefinedBehaviorSanitizer under build/fuzz. Each target starts from its kept
+corpus and its seeds; with --keep, what was found worth keeping replaces the
+corpus. A crash leaves its input in build/fuzz/crashes.
 
 Run: python -m tests.fuzz.run --seconds 300
 """
@@ -25,7 +25,8 @@ from tests.fuzz.targets import TARGETS, Target
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "fuzz"
 BUILD = ROOT / "build" / "fuzz"
-ENGINE, TLS = (BUILD / "lib" / "ext" / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}" for name in ("_engine", "_tls"))
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+ENGINE, TLS = (BUILD / "lib" / "ext" / f"{name}{SUFFIX}" for name in ("_engine", "_tls"))
 HARNESS = BUILD / "harness"
 CRASHES = BUILD / "crashes"
 INPUT_BYTES_MAX = 1024

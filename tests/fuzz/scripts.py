@@ -24,6 +24,8 @@ PLAYS = [
     OPENED + step(WRITE, 8) + step(PUMP) + step(SHUT) + step(PEER_WRITE, 9) + step(PUMP, 2),
     OPENED + step(PEER_REKEY, 1) + step(PEER_WRITE, 9) + step(WRITE, 15) + step(CARRY_IN, 15) + step(EDGES)
     + step(READ, 9) + step(PEER_REKEY),
+    OPENED + step(SHUT) + step(PUMP) + step(PEER_REKEY, 1) * 2 + step(PEER_WRITE, 14),
+    OPENED + step(WRITE, 13) * 8 + step(SHUT),
     step(PEER_STEP) + step(GARBLE, 1) + b"\x06",
     OPENED + step(PEER_WRITE, 5) + step(GARBLE, 2) + b"\x09" + step(PUMP, 1) + step(WRITE, 3),
     OPENED + step(GARBLE, 9) + b"\0" + step(WRITE, 3) + step(PUMP, 2),

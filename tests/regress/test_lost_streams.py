@@ -25,5 +25,5 @@ def test_an_upgrade_that_is_answered_at_once_and_followed_by_garbage_ends_alone(
         line = p.connect()
         head = "\r\n".join((f"{method} / HTTP/1.1", "Host: a", *ASK, probe, "K-Network-Hash: a", "", "")).encode()
         line.send(head + GARBAGE)
-        print(line.rest())
+        line.rest()
         assert p.get("/").status == 200
