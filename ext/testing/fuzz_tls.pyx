@@ -120,6 +120,7 @@ cdef enum:
     WIRE_BYTES = 1 << 20
     PIECE_BYTES = 1 << 16
     PARTS = 3
+    SCRIPT_BYTES = 192       # that are played: long ones only cost time
     ROUNDS_MAX = 2000
     IDLE_MAX = 3             # rounds without a result: a part of a record is none
 
@@ -501,6 +502,8 @@ cdef int fuzz_tls(const char* data, size_t n) noexcept nogil:
     cdef int word
     if n == 0:
         return KEPT
+    if n > SCRIPT_BYTES:
+        n = SCRIPT_BYTES
     tls_peer_seed(True)
     if not tls_peer_ready() or (W.poll.batch is NULL and poller_open(&W.poll) < 0):
         return NO_OPENSSL

@@ -21,3 +21,8 @@ def test_close_notify_waits_for_room_and_the_fin_for_close_notify(side: int) -> 
 def test_a_peer_that_changes_keys_after_our_end_is_heard(side: int) -> None:
     late = step(PUMP) + step(PEER_REKEY, 1) * 2 + step(PEER_WRITE, 14)
     assert fuzz_tls.run("tls", bytes([side]) + OPENED + step(SHUT) + late) == ALL_WAS_HEARD
+
+
+def test_close_notify_follows_an_answer_to_new_keys_that_waits_for_room() -> None:
+    full = OPENED + step(WRITE, 13) * 6 + step(PEER_REKEY, 1) * 14 + step(PUMP)
+    assert fuzz_tls.run("tls", bytes([CLIENT]) + full + step(SHUT)) == ALL_WAS_HEARD
