@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-REPOSITORY_MIN, REPOSITORY_MAX = 2, 255
+REPOSITORY_MIN, REPOSITORY_MAX = 1, 255
 TAG_MAX = 128
 
 _REGISTRY = re.compile(r"(?:[a-zA-Z0-9](?:[-a-zA-Z0-9.]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?")
