@@ -74,11 +74,11 @@ def _shape(value: object, schema: Schema, path: str) -> Iterator[FieldError]:
     wanted, found = schema.get("type"), _type_name(value)
     if schema.get("x-kubernetes-int-or-string"):
         if found not in ("integer", "string"):
-            yield _wrong(value, found, path, "integer,string")
+            yield _wrong(found, path, "integer,string")
         elif isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
             yield generic(f"Invalid value: {quoted(value)}: {path} in body should match '{schema['pattern']}'", path)
     elif wanted is not None and found != wanted and not (value is None and schema.get("nullable")):
-        yield _wrong(value, found, path, wanted)
+        yield _wrong(found, path, wanted)
     elif isinstance(value, dict):
         yield from _shape_of_object(value, schema, path)
     elif isinstance(value, list):
@@ -97,9 +97,8 @@ def _shape_of_object(value: dict[str, Any], schema: Schema, path: str) -> Iterat
             yield from _shape(item, known, joined(path, name))
 
 
-def _wrong(value: object, found: str, path: str, wanted: str) -> FieldError:
-    shown = quoted(value) if isinstance(value, str) else quoted(found)
-    return generic(f"Invalid value: {shown}: {path} in body must be of type {wanted}: {quoted(found)}", path)
+def _wrong(found: str, path: str, wanted: str) -> FieldError:
+    return generic(f"Invalid value: {quoted(found)}: {path} in body must be of type {wanted}: {quoted(found)}", path)
 
 
 def _type_name(value: object) -> str:

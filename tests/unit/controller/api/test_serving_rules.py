@@ -293,7 +293,7 @@ def test_a_percentage_is_one(api: Api) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"containers": "x"}, 'Invalid value: "x": {at}.containers in body must be of type array: "string"'),
+        ({"containers": "x"}, 'Invalid value: "string": {at}.containers in body must be of type array: "string"'),
         ({"containers": [None]}, '{at}.containers[0] in body must be of type object: "null"'),
         ({"containers": [{"image": 3}]}, '{at}.containers[0].image in body must be of type string: "integer"'),
         ({**SPEC, "timeoutSeconds": "1"}, '{at}.timeoutSeconds in body must be of type integer: "string"'),
