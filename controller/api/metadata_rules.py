@@ -13,13 +13,6 @@ ANNOTATIONS = "metadata.annotations"
 
 IN_TEMPLATE = 'autoscaling annotations must be put under "spec.template.metadata.annotations" to work'
 
-SIDECAR = "queue.sidecar.serving.knative.dev"
-RESOURCE_PERCENTAGE = (f"{SIDECAR}/resource-percentage", f"{SIDECAR}/resourcePercentage")
-RESOURCE_AMOUNTS = tuple(
-    (f"{SIDECAR}/{resource}-resource-{kind}",)
-    for resource in ("cpu", "memory", "ephemeral-storage")
-    for kind in ("request", "limit")
-)
 PERCENTAGE_MIN, PERCENTAGE_MAX = 0.1, 100
 
 NETWORKING_KEYS = {
@@ -28,8 +21,6 @@ NETWORKING_KEYS = {
     *meta.DISABLE_EXTERNAL_DOMAIN_TLS,
     *meta.HTTP_PROTOCOL,
 }
-ROLLOUT = (meta.ROLLOUT_DURATION_DASHED, meta.ROLLOUT_DURATION)
-PROGRESS = (meta.PROGRESS_DEADLINE, f"{meta.SERVING}/progressDeadline")
 
 
 def listed(texts: list[str]) -> str:
@@ -87,7 +78,7 @@ def seconds_problems(annotations: dict[str, str], keys: tuple[str, ...], name: s
 
 def sidecar_problems(annotations: dict[str, str]) -> Iterator[FieldError]:
     """What the sidecar may use (SC-088)."""
-    if (found := meta.annotation(annotations, RESOURCE_PERCENTAGE)) is not None:
+    if (found := meta.annotation(annotations, meta.SIDECAR_PERCENTAGE)) is not None:
         key, said = found
         path = f"{ANNOTATIONS}[{key}]"
         yield warning(
@@ -100,9 +91,9 @@ def sidecar_problems(annotations: dict[str, str]) -> Iterator[FieldError]:
             yield invalid(said, path)
         elif not PERCENTAGE_MIN <= value <= PERCENTAGE_MAX:
             yield out_of_bounds(value, PERCENTAGE_MIN, PERCENTAGE_MAX, path)
-    for keys in RESOURCE_AMOUNTS:
-        if (found := meta.annotation(annotations, keys)) is not None and _parsed(quantity, found[1]) is None:
-            yield invalid(found[1], f"{ANNOTATIONS}[{found[0]}]")
+    for key in meta.SIDECAR_RESOURCES.values():
+        if (amount := annotations.get(key)) is not None and _parsed(quantity, amount) is None:
+            yield invalid(amount, f"{ANNOTATIONS}[{key}]")
 
 
 def _parsed(parse: Callable[[str], object], said: str) -> float | None:

@@ -123,7 +123,9 @@ PROJECTIONS: dict[str, dict[str, Schema]] = {
     "secret": {"name": STRING, "items": ITEMS, "optional": BOOLEAN},
     "configMap": {"name": STRING, "items": ITEMS, "optional": BOOLEAN},
     "serviceAccountToken": {"audience": STRING, "expirationSeconds": INTEGER, "path": STRING},
-    "downwardAPI": {"items": array(ANY)},
+    "downwardAPI": {
+        "items": array(opened({"path": STRING, "fieldRef": ANY, "resourceFieldRef": ANY, "mode": INTEGER}))
+    },
 }
 VOLUME_SOURCES: dict[str, Schema] = {
     "secret": opened({"secretName": STRING, "items": ITEMS, "optional": BOOLEAN, "defaultMode": INTEGER}),
@@ -164,6 +166,16 @@ POD: dict[str, Schema] = {
     "enableServiceLinks": BOOLEAN,
 }
 
+POD_SECURITY_CONTEXT: dict[str, Schema] = {
+    "runAsUser": INTEGER,
+    "runAsGroup": INTEGER,
+    "runAsNonRoot": BOOLEAN,
+    "fsGroup": INTEGER,
+    "supplementalGroups": array(INTEGER),
+    "seccompProfile": opened(SECCOMP),
+}
+"""Opened by `podspec-securitycontext`."""
+
 SECURITY_CONTEXT_FLAG = "securitycontext"
 GATED_POD: dict[str, tuple[Schema, str]] = {
     "affinity": (ANY, "affinity"),
@@ -178,15 +190,12 @@ GATED_POD: dict[str, tuple[Schema, str]] = {
     "priorityClassName": (STRING, "priorityclassname"),
     "runtimeClassName": (STRING, "runtimeclassname"),
     "schedulerName": (STRING, "schedulername"),
-    "securityContext": (ANY, SECURITY_CONTEXT_FLAG),
+    "securityContext": (opened(POD_SECURITY_CONTEXT), SECURITY_CONTEXT_FLAG),
     "shareProcessNamespace": (BOOLEAN, "shareprocessnamespace"),
     "tolerations": (array(ANY), "tolerations"),
     "topologySpreadConstraints": (array(ANY), "topologyspreadconstraints"),
 }
 """Type and flag."""
-
-POD_SECURITY_CONTEXT = ("runAsUser", "runAsGroup", "runAsNonRoot", "fsGroup", "supplementalGroups", "seccompProfile")
-"""Opened by `podspec-securitycontext`."""
 
 REVISION: dict[str, Schema] = {
     "containerConcurrency": INTEGER,

@@ -25,8 +25,6 @@ from controller.api.errors import (
 )
 from controller.api.metadata_rules import (
     ANNOTATIONS,
-    PROGRESS,
-    ROLLOUT,
     autoscaling_problems,
     listed,
     name_problems,
@@ -53,7 +51,7 @@ def service_problems(service: Service, context: Context) -> list[FieldError]:
     problems = [
         *name_problems(service.metadata),
         *autoscaling_problems(service.metadata.annotations),
-        *seconds_problems(service.metadata.annotations, ROLLOUT, "rollout-duration"),
+        *seconds_problems(service.metadata.annotations, meta.ROLLOUT_DURATION_SPELLINGS, "rollout-duration"),
         *under("spec.template", template_problems(service.spec.template, service.metadata, context)),
         *under("spec.traffic", traffic_problems(service.spec.traffic, is_of_service=True)),
     ]
@@ -104,7 +102,7 @@ def route_problems(route: Route, context: Context) -> list[FieldError]:
     problems = [
         *name_problems(metadata),
         *autoscaling_problems(metadata.annotations),
-        *seconds_problems(metadata.annotations, ROLLOUT, "rollout-duration"),
+        *seconds_problems(metadata.annotations, meta.ROLLOUT_DURATION_SPELLINGS, "rollout-duration"),
         *owner_label_problems(metadata, meta.SERVICE_LABEL, "Service"),
         *under("spec.traffic", traffic_problems(route.spec.traffic, is_of_service=False)),
     ]
@@ -123,7 +121,7 @@ def template_problems(template: RevisionTemplate, parent: meta.ObjectMeta, conte
     yield from under(ANNOTATIONS, annotation_problems(annotations, context))
     yield from _template_name(template.metadata, parent)
     yield from sidecar_problems(annotations)
-    yield from seconds_problems(annotations, PROGRESS, "progress-deadline")
+    yield from seconds_problems(annotations, meta.PROGRESS_DEADLINE_SPELLINGS, "progress-deadline")
     yield from networking_problems(annotations)
 
 

@@ -219,7 +219,7 @@ def test_a_domain_that_cannot_be_read_is_refused(data: dict[str, str], said: str
         ({"domain-template": ""}, "it must be a host, not empty and without a path"),
         ({"domain-template": "{{.Name"}, "unclosed action"),
         ({"domain-template": "{{.Nme}}"}, "there is no field .Nme"),
-        ({"domain-template": "{{if .Name}}a{{end}}"}, "is not supported; templates may have"),
+        ({"domain-template": "{{range .Name}}a"}, "is not supported; templates may have"),
         ({"domain-template": "-{{.Name}}"}, "which is no host"),
         ({"tagTemplate": "{{.Domain}}"}, "there is no field .Domain; there are .Name, .Tag"),
         ({"http-protocol": "odd"}, "http-protocol odd in config-network ConfigMap is not supported"),
@@ -262,9 +262,29 @@ def test_templates_render_names() -> None:
     fields = ("Name", "Namespace", "Domain", "Labels", "Annotations")
     made = Template('{{.Name}}-{{index .Labels "a"}}{{.Labels.c}}{{/* said */}}.{{- " x" -}} {{.Domain}}', fields)
     assert made.render(names) == "demo-b. xexample.com"
+    chosen = (
+        '{{if eq .Domain "x"}}x{{else if (index .Labels "a")}}{{.Name}}{{else}}z{{end}}{{if not .Labels.c}}!{{end}}'
+    )
+    assert Template(chosen, fields).render(names) == "demo!"
+    assert Template('{{or .Labels.c "y"}}{{and .Name .Domain}}{{if ne .Name "demo"}}n{{end}}', fields).render(
+        names
+    ) == ("yexample.com")
     assert Template("a", ()) == Template("a", ())
     assert hash(Template("a", ())) == hash(Template("a", ()))
     assert repr(Template("a", ())) == "Template('a')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{if .Name}}a", "{{end}}", "{{else}}", "{{if .Name}}{{else}}{{else}}{{end}}", "{{eq .Name}}", "{{(.Name}}",
+        "{{index .Name}}", "{{.Name .Name}}", "{{}}", "a}}", "{{not .Name .Name}}", "{{index .Labels .Name}}",
+        "{{if}}{{end}}",
+    ],
+)  # fmt: skip
+def test_a_template_that_cannot_be_understood_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not supported|without|does not take|should be|unclosed"):
+        Template(text, ("Name", "Labels"))
 
 
 @pytest.mark.spec("SC-153")
