@@ -50,9 +50,7 @@ def test_a_declaration_file_begins_with_its_noun(file: Path) -> None:
     assert lines[1].startswith(f'"""{file.stem}: ')
 
 
-@pytest.mark.parametrize(
-    "file", [file for part in ("controller", "dataplane", "loadtests") for file in code(".py", under=part)], ids=str
-)
+@pytest.mark.parametrize("file", [*code(".py", under="dataplane"), *code(".py", under="loadtests")], ids=str)
 def test_a_module_begins_with_a_sentence(file: Path) -> None:
     source = text(file)
     assert source == "" or source.startswith('"""'), "the first sentence names one noun and one job"
