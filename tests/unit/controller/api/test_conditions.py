@@ -70,6 +70,15 @@ def test_of_several_failures_the_newest_is_told() -> None:
     assert shown(conditions)[READY] == (FALSE, "Newest", "b")
 
 
+def test_a_condition_that_changed_twice_is_older_than_one_that_changed_after_it() -> None:
+    conditions = Conditions(("A", "B", "C"), (), NOW)
+    conditions.mark_false("A", "First", "a")
+    conditions.mark_false("A", "Second", "a")
+    conditions.mark_false("B", "Third", "b")
+    conditions.mark_true("C")
+    assert shown(conditions)[READY] == (FALSE, "Third", "b")
+
+
 def test_unknown_does_not_hide_a_failure() -> None:
     conditions = begun()
     conditions.mark_false("A", "Broken", "it is")
