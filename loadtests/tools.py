@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -28,13 +29,13 @@ class ToolError(Exception):
 
 
 def program(name: str) -> str:
-    """Path of an installed program.
+    """Path of an installed program; what pip brought goes before what the system has.
 
     Raises  ToolError when it is not on PATH, naming it.
     """
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/local/go/bin")
+    found = shutil.which(name, path=f"{VENV_BIN}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     if found is None:
-        raise ToolError(f"{name} is not installed; `make bench` installs what is needed, or install it by hand")
+        raise ToolError(f"{name} is not installed; the targets of make install what they need, or do it by hand")
     return found
 
 
@@ -52,7 +53,7 @@ def tool(name: str) -> Path:
         command = [program("gcc"), "-O2", "-Wall", "-Wextra", "-o", str(built), str(sources[0])]
         done = subprocess.run(command, capture_output=True, text=True)
     else:
-        command = [program("go"), "build", "-o", str(built), "."]
+        command = [program("go"), "build", "-buildvcs=false", "-o", str(built), "."]
         done = subprocess.run(command, capture_output=True, text=True, cwd=GO_SOURCES[name])
     if done.returncode:
         raise ToolError(f"{name} does not build: {done.stderr.strip()}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from loadtests.tools import program
 from tests.cluster.cluster import ROOT, ClusterError
 
 WORK = ROOT / "build" / "cluster"
@@ -81,7 +82,7 @@ def app_image() -> Path:
     """The archive of the image of the load tests' app."""
     context = WORK / "app"
     context.mkdir(parents=True, exist_ok=True)
-    built("go", "build", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
+    built(program("go"), "build", "-buildvcs=false", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
     (context / "Containerfile").write_text('FROM scratch\nCOPY app /app\nUSER 65532:65532\nENTRYPOINT ["/app"]\n')
     buildah("bud", "--layers", "--tag", APP, str(context))
     return archived(APP)
