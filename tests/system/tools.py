@@ -6,7 +6,7 @@ import fcntl
 import subprocess
 from pathlib import Path
 
-from loadtests.tools import program
+from loadtests.tools import go_build
 from tests.sidecarfixture import ROOT
 
 HERE = Path(__file__).parent
@@ -22,7 +22,7 @@ def go_tool(name: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         newest = max(source.stat().st_mtime for source in (HERE / name).iterdir())
         if not built.exists() or built.stat().st_mtime < newest:
-            subprocess.run([program("go"), "build", "-buildvcs=false", "-o", built, PACKAGES[name]], cwd=HERE / name, check=True)
+            go_build(HERE / name, built, PACKAGES[name])
     return str(built)
 
 

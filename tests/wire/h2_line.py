@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +23,7 @@ from ext.base.faults import fault_names
 from ext.engine import Engine
 from ext.plan import Plan
 from ext.stats.shard import counter_names
+from tests.waiting import until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SECOND_NS = 1_000_000_000
@@ -79,10 +79,7 @@ class Gate:
 
     def until(self, what: Callable[[], bool]) -> None:
         """Waits for a state; fails with the whole snapshot."""
-        end = time.monotonic() + PATIENCE_S
-        while not what():
-            assert time.monotonic() < end, self.engine.snapshot()
-            time.sleep(0.002)
+        until(what, self.engine.snapshot)
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def test_answer_that_keeps_moving_is_not_idle(proxy, origin):
     def script(call):
         call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(8):
-            time.sleep(0.1)
+            time.sleep(0.1)  # the pace is what is tested: each pause is short, all together are too long
             call.send(b"1\r\nx\r\n")
         call.finish(b"0\r\n\r\n")
 

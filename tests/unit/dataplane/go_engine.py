@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dataplane.accesslog import Record
 from dataplane.templates.request import Revision
-from loadtests.tools import program
+from loadtests.tools import go_build
 
 SOURCE = Path(__file__).parent / "gotemplate"
 REVISION = Revision(
@@ -71,7 +71,6 @@ class GoEngine:
 
 def build(folder: Path) -> Path:
     """The gotemplate program, built in `folder`."""
-    go = program("go")
     binary = folder / "gotemplate"
-    subprocess.run([go, "build", "-buildvcs=false", "-o", binary, "."], cwd=SOURCE, check=True, timeout=300)
+    go_build(SOURCE, binary)
     return binary
