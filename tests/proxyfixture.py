@@ -165,6 +165,12 @@ class Proxy:
         self.lines.append(line)
         return line
 
+    def saying(self, data: bytes) -> Line:
+        """A raw connection on which this has been sent."""
+        line = self.connect()
+        line.send(data)
+        return line
+
     def send(self, request: str, *fields: str, body: bytes = b"") -> Sent:
         """ "GET /path" on a connection of its own, with Host, these fields, and the body's length if it has one."""
         line = self.connect()

@@ -58,7 +58,8 @@ def test_no_slot_is_lost_under_churn(proxy, origin: Origin, workers):
         thread.start()
     while time.monotonic() < end:
         p.apply(running_max=random.choice([1, 2, 3, 5]))
-        p.get("/slow")  # each plan has served something before the next one comes
+        with p.saying(request_bytes("GET /slow")) as line:
+            line.answer()  # each plan has served something before the next one comes
     for thread in threads:
         thread.join()
     assert problems == []

@@ -30,9 +30,7 @@ AUTHORITIES = "/run/authorities.crt"
 def built(*argv: str, **variables: str) -> None:
     """Runs a step of a build. Raises ClusterError with the end of what it said when it fails."""
     environment = os.environ | variables
-    done = subprocess.run(
-        argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    done = subprocess.run(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         said = "\n".join(done.stdout.splitlines()[-30:])
         raise ClusterError(f"{' '.join(argv[:3])} failed:\n{said}")

@@ -60,9 +60,7 @@ def test_one_request_is_one_sample_with_the_documented_bounds(sidecar):
 def test_the_queue_depth_counts_who_waits_and_comes_back_to_nothing(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
-    lines = [s.connect() for _ in range(3)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    lines = [s.send("GET /held") for _ in range(3)]
     until_counted(s, DEPTH, "otel_scope_name", {"penstock": 2})
     assert samples(page(s), "penstock_requests_in_flight")[0].value == 3
     hold.finish()
@@ -127,9 +125,7 @@ def test_every_method_is_counted_under_its_own_name(sidecar):
 def test_a_full_queue_is_a_server_sample_and_no_invocation(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
-    lines = [s.connect() for _ in range(11)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    lines = [s.send("GET /held") for _ in range(11)]
     until_counted(s, DEPTH, "otel_scope_name", {"penstock": 10})
     assert s.get("/").status == 503
     until_counted(s, SERVER, "http_response_status_code", {"503": 1})

@@ -131,9 +131,7 @@ def test_waiting_requests_are_in_flight_and_refused_ones_are_counted(sidecar, or
     s = sidecar(CONTAINER_CONCURRENCY="1")
     windows = Windows(s)
     windows.next()
-    lines = [s.connect() for _ in range(11)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    lines = [s.send("GET /held") for _ in range(11)]
     hold.until_reached()
     found = windows.all(1)
     refused = s.get("/held")
