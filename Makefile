@@ -34,7 +34,7 @@ demo: build
 test: build/debian-test.stamp build build/extra-test.stamp build/extra-otlp.stamp $(GO)
 	$(BIN)/pytest -n $(JOBS) --timeout 300
 
-lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp
+lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp build/extra-load.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
