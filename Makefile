@@ -12,7 +12,8 @@ MODULES := $(shell find dataplane ext -name '*.py')
 # Go comes from pip where there is none, or one so old (before 1.21, as Debian 12's) that it cannot fetch a newer one.
 GO := $(if $(shell go env GOTOOLCHAIN 2>/dev/null),,build/extra-go.stamp)
 
-# Debian's packages by what needs them; a target's come first, so that all that is missing is named at once. A Python from elsewhere brings its own headers and venv.
+# Debian's packages by what needs them; a target's come first, so that all that is missing is named at once.
+# A Python from elsewhere brings its own headers and venv.
 DEBIAN_PYTHON := $(if $(filter-out /usr/bin/%,$(shell command -v $(PYTHON))),,python3-dev python3-venv)
 DEBIAN_build := gcc libc6-dev libssl-dev libnghttp2-dev $(DEBIAN_PYTHON)
 DEBIAN_test := $(DEBIAN_build) curl openssl nghttp2-client wrk prometheus spin iproute2 ca-certificates
@@ -62,7 +63,7 @@ clean:
 	rm -rf build dist ext/*.so
 
 build/engine.stamp: build/venv.stamp $(ENGINE)
-	$(BIN)/python -c "from setuptools import setup; setup()" -q build_ext --inplace
+	$(BIN)/python -W ignore -c "from setuptools import setup; setup()" -q build_ext --inplace
 	@touch $@
 
 build/launcher.stamp: build/venv.stamp $(MODULES)
