@@ -1,5 +1,5 @@
 # Every target does its own set-up: a virtual environment in .venv, packages of pip and of Debian, the engine.
-# What is done leaves a stamp in build/.
+# What is done leaves a stamp where it would go with what it stands for: in build/, or in .venv/.
 
 PYTHON ?= python3
 SECONDS ?= 300
@@ -10,7 +10,7 @@ ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -n
 MODULES := $(shell find dataplane ext -name '*.py')
 
 # Go comes from pip where there is none, or one so old (before 1.21, as Debian 12's) that it cannot fetch a newer one.
-GO := $(if $(shell go env GOTOOLCHAIN 2>/dev/null),,build/extra-go.stamp)
+GO := $(if $(shell go env GOTOOLCHAIN 2>/dev/null),,.venv/extra-go.stamp)
 
 # Debian's packages by what needs them; a target's come first, so that all that is missing is named at once.
 # A Python from elsewhere brings its own headers and venv.
@@ -32,10 +32,10 @@ build: build/engine.stamp build/launcher.stamp
 demo: build
 	$(BIN)/python -m loadtests.demo
 
-test: build/debian-test.stamp build build/extra-test.stamp build/extra-otlp.stamp $(GO)
+test: build/debian-test.stamp build .venv/extra-test.stamp .venv/extra-otlp.stamp $(GO)
 	$(BIN)/pytest -n $(JOBS) --timeout 300
 
-lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp build/extra-load.stamp
+lint: build .venv/extra-lint.stamp .venv/extra-test.stamp .venv/extra-otlp.stamp .venv/extra-load.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,41 +43,41 @@ lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/house
 
-bench: build/debian-bench.stamp build build/extra-otlp.stamp build/extra-load.stamp $(GO)
+bench: build/debian-bench.stamp build .venv/extra-otlp.stamp .venv/extra-load.stamp $(GO)
 	$(BIN)/python -m loadtests.compare
 
-load: build/debian-load.stamp build build/extra-load.stamp build/extra-test.stamp $(GO)
+load: build/debian-load.stamp build .venv/extra-load.stamp .venv/extra-test.stamp $(GO)
 	$(BIN)/python -m loadtests.run
 
-sanitize: build/debian-sanitize.stamp build build/extra-test.stamp $(GO)
+sanitize: build/debian-sanitize.stamp build .venv/extra-test.stamp $(GO)
 	$(BIN)/python -m tests.sanitize
 	$(BIN)/python -m tests.model.run
 
-fuzz: build/debian-fuzz.stamp build build/extra-test.stamp
+fuzz: build/debian-fuzz.stamp build .venv/extra-test.stamp
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
-cluster-test: build/debian-cluster.stamp build/extra-test.stamp $(GO)
+cluster-test: build/debian-cluster.stamp .venv/extra-test.stamp $(GO)
 	PENSTOCK_CLUSTER_TEST=1 $(BIN)/pytest tests/cluster -s
 
 clean:
 	rm -rf build dist ext/*.so
 
-build/engine.stamp: build/venv.stamp $(ENGINE)
+build/engine.stamp: .venv/build.stamp $(ENGINE)
 	$(BIN)/python -W ignore -c "from setuptools import setup; setup()" -q build_ext --inplace
 	@touch $@
 
-build/launcher.stamp: build/venv.stamp $(MODULES)
+build/launcher.stamp: .venv/build.stamp $(MODULES)
 	$(BIN)/python -m compileall -q dataplane ext
 	$(BIN)/python -m dataplane.launcher
 	@touch $@
 
-build/venv.stamp: pyproject.toml | build/debian-build.stamp
+.venv/build.stamp: pyproject.toml | build/debian-build.stamp
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" > build/requires.txt
 	$(BIN)/pip install -q --disable-pip-version-check -r build/requires.txt
 	@touch $@
 
-build/extra-%.stamp: pyproject.toml | build/venv.stamp
+.venv/extra-%.stamp: pyproject.toml | .venv/build.stamp
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['$*'], sep='\n')" > build/extra-$*.txt
 	$(BIN)/pip install -q --disable-pip-version-check -r build/extra-$*.txt
 	@touch $@
