@@ -35,7 +35,7 @@ demo: build
 test: build/debian-test.stamp build .venv/extra-test.stamp .venv/extra-otlp.stamp $(GO)
 	$(BIN)/pytest -n $(JOBS) --timeout 300
 
-lint: build .venv/extra-lint.stamp .venv/extra-test.stamp .venv/extra-otlp.stamp .venv/extra-load.stamp
+lint: build/engine.stamp .venv/extra-lint.stamp .venv/extra-test.stamp .venv/extra-otlp.stamp .venv/extra-load.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
