@@ -6,7 +6,7 @@ SECONDS ?= 300
 JOBS ?= 2
 
 BIN := .venv/bin
-ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name building.py)
+ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name building.py -o -name joining.py)
 MODULES := $(shell find dataplane ext -name '*.py')
 
 # Debian's packages by what needs them. A Python from elsewhere brings its own headers and venv.

@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
     place(AUTHORITIES, root, AUTHORITIES)
     copy_stdlib(Path(sysconfig.get_path("stdlib")), root / "usr" / "lib" / version)
     copy_sources(OURS / "dataplane", root / "app" / "dataplane", {"image.py", "launcher.py"})
-    copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "testing"})
+    copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "joining.py", "testing"})
     copy_packages(Path(sysconfig.get_path("purelib")), root / "app" / "packages")
     to_bytecode(root / "usr" / "lib" / version)
     to_bytecode(root / "app")

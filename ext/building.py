@@ -16,6 +16,8 @@ from pathlib import Path
 
 from setuptools.command.build_ext import build_ext
 
+from ext.joining import write_joined
+
 ENGINE = "ext._engine"
 ROOT = Path(__file__).resolve().parent.parent
 WARNINGS = ["-Wno-unused-function", "-Wno-unreachable-code"]
@@ -38,7 +40,8 @@ class FewObjects(build_ext):
             include_path=["."],
             compiler_directives={"language_level": "3"},
         )
-        sources = [Path(module.sources[0]) for module in modules]
+        translated = {module.name: Path(module.sources[0]) for module in modules}
+        sources = write_joined(translated) if ext.name == ENGINE else list(translated.values())
         newest_header = max(header.stat().st_mtime for header in Path("ext").rglob("*.h"))
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             objects = list(pool.map(lambda source: self.object_of(source, work, newest_header), sources))
