@@ -8,22 +8,33 @@ and where pip installs (for OpenTelemetry, which is loaded only when switched on
 
 from __future__ import annotations
 
+import __future__
+import ast
 import marshal
 import subprocess
 import sys
 from pathlib import Path
 
-ROLES = {"penstock-queue-proxy": "dataplane.roles.queue_proxy"}
+ROLES = {"penstock-queue-proxy": ("dataplane.roles.queue_proxy", "dataplane.roles.sidecar")}
+"""What a role begins with, and what it loads next."""
 
 SCRIPT = """\
 #!{python} -IS
 import sys
+from marshal import loads
 
 sys.path.insert(0, {home!r})
 sys.path.append({packages!r})
-from dataplane.bundle import use
-
-use({bundle!r})
+try:
+    with open({bundle!r}, "rb") as file:
+        modules = loads(file.read())
+except OSError:
+    pass
+else:
+    names = {{"__name__": "dataplane.bundle"}}
+    exec(loads(modules["dataplane.bundle"][4]), names)
+    names["use"](modules)
+    del modules
 from {module} import main
 
 sys.exit(main())
@@ -37,7 +48,7 @@ NAMES = """\
 import sys
 sys.path.insert(0, {home!r})
 before = set(sys.modules)
-import {module}
+import dataplane.bundle, {modules}
 for name, module in sorted(sys.modules.items()):
     if name not in before and (getattr(module, "__file__", None) or "").endswith(".py"):
         print(name, module.__file__, hasattr(module, "__path__"), sep="\\t")
@@ -45,17 +56,43 @@ for name, module in sorted(sys.modules.items()):
 """Tells what a role imports: name, source and whether it is a package, a line each."""
 
 
-def write_bundle(file: Path, python: Path, home: Path, module: str) -> None:
+class Slimmer(ast.NodeTransformer):
+    """Leaves out what only readers and type checkers want: docstrings by `optimize`, annotations of functions here.
+
+    Annotations of classes stay, as records are made of them, and so does every line's number.
+    """
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        node.returns = None
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+        return None if node.module == "__future__" else node
+
+
+def slim_code(text: str, source: str) -> bytes:
+    """The module's code, to be run with annotations that are not evaluated."""
+    tree = Slimmer().visit(ast.parse(text, source))
+    flags = __future__.annotations.compiler_flag
+    return marshal.dumps(compile(tree, source, "exec", flags=flags, dont_inherit=True, optimize=2))
+
+
+def write_bundle(file: Path, python: Path, home: Path, modules: tuple[str, ...]) -> None:
     """Writes what the role imports at its start into one file (dataplane.bundle)."""
-    ask = [str(python), "-IS", "-c", NAMES.format(home=str(home), module=module)]
+    ask = [str(python), "-IS", "-c", NAMES.format(home=str(home), modules=", ".join(modules))]
     told = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
-    modules = {}
+    held = {}
     for line in told.splitlines():
         name, source, is_package = line.split("\t")
-        text, now = Path(source).read_bytes(), Path(source).stat()
-        modules[name] = (source, now.st_mtime_ns, now.st_size, is_package == "True", compile(text, source, "exec"))
+        text, now = Path(source).read_text(), Path(source).stat()
+        held[name] = (source, now.st_mtime_ns, now.st_size, is_package == "True", slim_code(text, source))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(marshal.dumps(modules))
+    file.write_bytes(marshal.dumps(held))
 
 
 def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> list[Path]:
@@ -69,10 +106,10 @@ def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> l
     if len(f"#!{python} -IS") > SHEBANG_MAX or " " in str(python):
         raise ValueError(f"{python} cannot stand in the first line of a script: shorten the path, and avoid spaces")
     written = []
-    for name, module in ROLES.items():
+    for name, modules in ROLES.items():
         script = folder / name
         text = SCRIPT.format(
-            python=python, home=str(home), packages=str(packages), module=module, bundle=str(bundle_of(script))
+            python=python, home=str(home), packages=str(packages), module=modules[0], bundle=str(bundle_of(script))
         )
         script.write_text(text)
         script.chmod(0o755)

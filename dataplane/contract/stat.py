@@ -7,14 +7,12 @@ later version may add are skipped when reading.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from .record import Record
 
 STAT_BYTES_MAX = 336
 """What the autoscaler reads of an answer; a pod's name has at most 253 characters, and then it fits (DP-123)."""
 
-_DOUBLE = Struct("<d")
+_DOUBLE = "<d"
 _DOUBLE_FIELDS = (
     "average_concurrent_requests",
     "average_proxied_concurrent_requests",
@@ -46,6 +44,8 @@ class Stat(Record):
 
     def encode(self) -> bytes:
         """The record on the wire."""
+        from _struct import pack
+
         out = bytearray()
         if self.pod_name:
             name = self.pod_name.encode()
@@ -56,7 +56,7 @@ class Stat(Record):
             value = getattr(self, field)
             if value:
                 out.append(number << 3 | _FIXED64)
-                out += _DOUBLE.pack(value)
+                out += pack(_DOUBLE, value)
         if self.timestamp:
             out.append(_TAG_TIMESTAMP)
             out += _varint(self.timestamp % _UINT64)
@@ -68,6 +68,8 @@ def decode(wire: bytes) -> Stat:
 
     Raises  ValueError if the bytes are cut short or are no record.
     """
+    from _struct import unpack_from
+
     values: dict[str, str | float | int] = {}
     at = 0
     while at < len(wire):
@@ -91,7 +93,7 @@ def decode(wire: bytes) -> Stat:
         if number == 1 and kind == _BYTES:
             values["pod_name"] = wire[at : at + size].decode()
         elif 2 <= number <= 6 and kind == _FIXED64:
-            values[_DOUBLE_FIELDS[number - 2]] = _DOUBLE.unpack_from(wire, at)[0]
+            values[_DOUBLE_FIELDS[number - 2]] = unpack_from(_DOUBLE, wire, at)[0]
         at += size
     return Stat(**values)  # type: ignore[arg-type]
 
