@@ -7,16 +7,18 @@ and where pip installs (for OpenTelemetry, which is loaded only when switched on
 """
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import marshal
 import subprocess
 import sys
 from pathlib import Path
 
-ROLES = {"penstock-queue-proxy": ("dataplane.roles.queue_proxy", "dataplane.roles.sidecar")}
-"""What a role begins with, and what it loads next."""
+ROLES = {
+    "penstock-queue-proxy": ("dataplane.roles.queue_proxy", "dataplane.roles.sidecar", "dataplane.config.addresses"),
+}
+"""What a role begins with, what it loads next, and what it loads for settings that are often made."""
 
 SCRIPT = """\
 #!{python} -IS
@@ -82,25 +84,32 @@ def slim_code(text: str, source: str) -> bytes:
     return marshal.dumps(compile(tree, source, "exec", flags=flags, dont_inherit=True, optimize=2))
 
 
-def write_bundle(file: Path, python: Path, home: Path, modules: tuple[str, ...]) -> None:
-    """Writes what the role imports at its start into one file (dataplane.bundle)."""
+def write_bundle(file: Path, python: Path, home: Path, modules: tuple[str, ...], moved: Path | None = None) -> None:
+    """Writes what the role imports at its start into one file (dataplane.bundle).
+
+    moved   where `home` will be when the bundle is used, without its sources; None: where it is
+    """
     ask = [str(python), "-IS", "-c", NAMES.format(home=str(home), modules=", ".join(modules))]
     told = subprocess.run(ask, check=True, capture_output=True, text=True).stdout
     held = {}
     for line in told.splitlines():
         name, source, is_package = line.split("\t")
         text, now = Path(source).read_text(), Path(source).stat()
-        held[name] = (source, now.st_mtime_ns, now.st_size, is_package == "True", slim_code(text, source))
+        if moved is not None and Path(source).is_relative_to(home):
+            source = str(moved / Path(source).relative_to(home))
+        time_ns = now.st_mtime_ns if moved is None else 0
+        held[name] = (source, time_ns, now.st_size, is_package == "True", slim_code(text, source))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(marshal.dumps(held))
 
 
-def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> list[Path]:
+def write_launchers(folder: Path, python: Path, home: Path, packages: Path, moved: Path | None = None) -> list[Path]:
     """Writes a script for every role into `folder`; each looks for its bundle beside itself.
 
     python    the interpreter itself, not a link in a virtual environment: a link makes it read pyvenv.cfg
     home      the folder that holds `dataplane` and `ext`
     packages  the folder that pip installs into
+    moved     where `folder` will be when a script runs; None: where it is
     Raises    ValueError when the path of the interpreter is too long for a first line.
     """
     if len(f"#!{python} -IS") > SHEBANG_MAX or " " in str(python):
@@ -108,8 +117,9 @@ def write_launchers(folder: Path, python: Path, home: Path, packages: Path) -> l
     written = []
     for name, modules in ROLES.items():
         script = folder / name
+        bundle = bundle_of((moved or folder) / name)
         text = SCRIPT.format(
-            python=python, home=str(home), packages=str(packages), module=modules[0], bundle=str(bundle_of(script))
+            python=python, home=str(home), packages=str(packages), module=modules[0], bundle=str(bundle)
         )
         script.write_text(text)
         script.chmod(0o755)
