@@ -34,6 +34,8 @@ BODIES = re.compile(
 BEGINNING = re.compile(r"/\*--- Execution code ---\*/\n(.*?)/\*--- Wrapped vars code ---\*/", re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 PYTHON = re.compile(r"\bPy[A-Z]\w*_\w+|__Pyx_\w*(Add|Py|Unraisable)|__pyx_mstate")
+"""A sign that a function wants what the beginning of its module makes: constants, types, names for a traceback."""
+
 NAMES_MODULE = re.compile(r'PyImport_ImportModule\("([\w.]+)"\)')
 PLAIN = re.compile(
     r"^  (__pyx_v_\w+(\.\w+)* = [^;]+|__pyx_f_\w+\([^;]*\)|memcpy\(&\(__pyx_v_[^;]+\)"
@@ -124,24 +126,22 @@ def join(module: Module, modules: dict[str, Module]) -> str:
 
 def beginners(module: Module, modules: dict[str, Module]) -> list[str]:
     """Names of the modules that have to begin before this one's functions can run, those further down first."""
-    seen: dict[str, bool] = {}
+    order: list[str] = []
+    seen = {module.name}
 
-    def visit(name: str) -> None:
-        if name in seen:
-            return
-        if name not in modules:
-            raise JoinError(module.name)
-        seen[name] = False
-        for taken in modules[name].takes:
-            visit(taken)
-        # Once more, to stand behind those that it takes.
-        del seen[name]
-        seen[name] = modules[name].begins
+    def visit(names: list[str]) -> None:
+        for name in names:
+            if name in seen:
+                continue
+            if name not in modules:
+                raise JoinError(module.name)
+            seen.add(name)
+            visit(modules[name].takes)
+            if modules[name].begins:
+                order.append(name)
 
-    seen[module.name] = False
-    for taken in module.takes:
-        visit(taken)
-    return [name for name, begins in seen.items() if begins]
+    visit(module.takes)
+    return order
 
 
 def without(text: str, statements: list[str]) -> str:
