@@ -44,6 +44,9 @@ PLAIN = re.compile(
 )
 """A statement of a module's beginning that needs no Python."""
 
+TEMPORARY = re.compile(r"\b__pyx_t_\d+\b")
+"""A variable of the function around it, which a statement cannot leave behind."""
+
 IMPORTER = """\
 {head}{{
   static const char *const wanted[] = {{{wanted}NULL}};
@@ -81,7 +84,8 @@ class Module:
         self.takes = NAMES_MODULE.findall(taken[2])
         self.exports = set(re.findall(FUNCTION, given[1]))
         does = COMMENT.sub("", beginning[1])
-        statements = [match[0] for match in PLAIN.finditer(does) if not PYTHON.search(match[0])]
+        plain = (match[0] for match in PLAIN.finditer(does))
+        statements = [line for line in plain if not PYTHON.search(line) and not TEMPORARY.search(line)]
         is_mixed = "__pyx_v_" in without(does, statements)
         # Python's part may want what a statement has set, and the other way round.
         self.statements = [] if is_mixed else statements
