@@ -6,7 +6,7 @@ SECONDS ?= 300
 JOBS ?= 2
 
 BIN := .venv/bin
-ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name building.py)
+ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name building.py -o -name joining.py)
 MODULES := $(shell find dataplane ext -name '*.py')
 
 # Go comes from pip where there is none, or one so old (before 1.21, as Debian 12's) that it cannot fetch a newer one.
