@@ -18,7 +18,7 @@ from ext.admission.limiter cimport (
     limiter_resize,
     limiter_waiting,
 )
-from ext.admission.slots cimport CAPACITY_MAX
+from ext.admission.slots cimport CAPACITY_MAX, slots_capacity, slots_running, slots_waiting
 from ext.base.atomics cimport u64_load_full, u64_load_relaxed, u64_store_full
 from ext.base.clock cimport clock_now_ns
 from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post
@@ -423,6 +423,15 @@ cdef class Live:
             refused += u64_load_relaxed(&r.stands[i].refused)
         waiting = min(limiter_waiting(r.gate), pending) if r.gate is not NULL else 0
         return requests, concurrency, pending - waiting, waiting, refused
+
+    def gate(self, str name):
+        """(capacity, running, waiting) of a target's gate; None when nobody waits there."""
+        cdef roster* r = <roster*><uintptr_t>self.rosters[name]
+        cdef uint64_t word
+        if r.gate is NULL:
+            return None
+        word = u64_load_full(&r.gate.slots_word)
+        return slots_capacity(word), slots_running(word), slots_waiting(word)
 
     def pending(self, str name):
         """Requests of that target that run or wait (DP-136); None without a limiter."""

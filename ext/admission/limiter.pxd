@@ -28,7 +28,7 @@ runs and one more waits in one swap, and whoever did it offers. That is a grant
 handed back by its own ticket, so the sums above hold as they stand.
 
 Where slots belong to somebody who comes and goes, capacity moves with them:
-limiter_grow adds or takes away, limiter_release_last gives a slot back that
+limiter_grow adds or takes away, and whoever added offers; limiter_release_last gives a slot back that
 nobody gets any more, running and capacity together.
 
 A slot is held until the last byte of the response, or until an upgraded
@@ -36,7 +36,7 @@ connection closes. A limit that lets go at the head admits more work than the
 container agreed to.
 
 Callbacks. `on_granted` runs only inside limiter_release, limiter_release_last,
-limiter_cancel, limiter_return, limiter_resize, limiter_grow and
+limiter_cancel, limiter_return, limiter_resize, limiter_offer and
 limiter_collect, in the ticket's own worker, never inside limiter_admit or
 limiter_reserve. It may call any of them again; the outermost call makes all
 calls in turn, so the stack does not grow. Whoever calls one of these must expect that other exchanges of its worker move on meanwhile, and
@@ -86,7 +86,8 @@ cdef int limiter_release_last(limiter* l, ticket* t) noexcept nogil
 cdef int limiter_return(limiter* l, ticket* t, uint64_t now_ns) noexcept nogil
 cdef int limiter_cancel(limiter* l, ticket* t) noexcept nogil
 cdef int limiter_resize(limiter* l, int worker, int64_t capacity) noexcept nogil
-cdef void limiter_grow(limiter* l, int worker, int64_t change) noexcept nogil
+cdef void limiter_grow(limiter* l, int64_t change) noexcept nogil
+cdef void limiter_offer(limiter* l, int worker) noexcept nogil
 cdef void limiter_collect(limiter* l, int worker) noexcept nogil
 
 

@@ -225,17 +225,18 @@ cdef int limiter_resize(limiter* l, int worker, int64_t capacity) noexcept nogil
     return OK
 
 
-cdef void limiter_grow(limiter* l, int worker, int64_t change) noexcept nogil:
-    """Adds to the capacity, or takes away what was added before. Any thread, with NO_WORKER."""
+cdef void limiter_grow(limiter* l, int64_t change) noexcept nogil:
+    """Adds to the capacity, or takes away what was added before. Who adds calls limiter_offer afterwards."""
     cdef uint64_t word = u64_load_full(&l.slots_word)
-    if change == 0:
-        return
-    EXT_CHECK(0 <= slots_capacity(word) + change <= CAPACITY_MAX)
     while not u64_cas_full(&l.slots_word, &word, slots_grown(word, change)):
         pass
-    if change > 0:
-        offer(l, worker)
-        call_ready(l, worker)
+    EXT_CHECK(0 <= slots_capacity(word) + change <= CAPACITY_MAX)
+
+
+cdef void limiter_offer(limiter* l, int worker) noexcept nogil:
+    """Grants what there is room for. Any thread, with NO_WORKER."""
+    offer(l, worker)
+    call_ready(l, worker)
 
 
 cdef void limiter_collect(limiter* l, int worker) noexcept nogil:

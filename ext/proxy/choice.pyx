@@ -4,7 +4,7 @@
 Floor      proxy: may cimport every floor below.
 """
 
-from ext.admission.limiter cimport NO_WORKER, limiter_cancel, limiter_grow, limiter_release, limiter_release_last
+from ext.admission.limiter cimport limiter_cancel, limiter_grow, limiter_release, limiter_release_last
 from ext.admission.ticket cimport PARKED
 from ext.base.faults cimport CLOSED_UNREAD, ELSEWHERE, STREAM_REFUSED, fault_table
 from ext.proxy.exchange cimport MOVES_MAX, exchange
@@ -57,7 +57,7 @@ cdef void choice_leave(exchange* x) noexcept nogil:
     x.moves += 1
     x.moving = True
     if give(x) and x.to.gate is not NULL:
-        limiter_grow(x.to.gate, NO_WORKER, -1)
+        limiter_grow(x.to.gate, -1)
 
 
 cdef void choice_give_back(exchange* x) noexcept nogil:

@@ -316,8 +316,10 @@ cdef void go_elsewhere(exchange* x, int fault) noexcept nogil:
     counter_add(x.home.stats.retries, 1)
     let_go_up(x, fault)
     choice_leave(x)
-    if choice_make(x) or x.admitted:
+    if choice_make(x):
         exchange_connect(x, POOL_FRESH)
+    elif x.admitted:
+        wait_again(x)
     else:
         exchange_fail(x, fault)
 

@@ -36,6 +36,7 @@ cdef enum member_flag:
     MEMBER_CLAIMED = 2
     MEMBER_RETIRED = 4
     MEMBER_TOLD = 8          # an event about it is on its way to Python
+    MEMBER_REFUSED = 16      # refused a connection while it was claimed: who has claimed it takes it out
 
 cdef struct member:
     letter refused           # inline: first; the event that it refused a connection

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from ext.admission.limiter cimport NO_WORKER, limiter_drop, limiter_grow, limiter_resize, limiter_share
+from ext.admission.limiter cimport NO_WORKER, limiter_drop, limiter_grow, limiter_offer, limiter_resize, limiter_share
 from ext.admission.slots cimport CAPACITY_MAX, slots_capacity, slots_resized, slots_running
 from ext.base.atomics cimport u64_add_full, u64_cas_full, u64_store_full, u64_swap_full
 from ext.base.clock cimport clock_now_ns
@@ -19,6 +19,7 @@ from ext.stats.busy cimport busy_init
 from ext.upstream.member cimport (
     MEMBER_CLAIMED,
     MEMBER_OUT,
+    MEMBER_REFUSED,
     MEMBER_TOLD,
     member_change,
     member_flagged,
@@ -29,6 +30,9 @@ from ext.upstream.member cimport (
 
 cdef extern from "sched.h" nogil:
     int sched_yield()
+
+cdef enum:
+    COMES = MEMBER_OUT | MEMBER_REFUSED   # what is taken off who is put in
 
 
 cdef roster* roster_new(
@@ -100,10 +104,18 @@ cdef void agree(roster* r) noexcept nogil:
             return
 
 
+cdef void settle(roster* r) noexcept nogil:
+    """Slots have come or gone: whoever waits and fits now may go. Nothing is claimed by the caller any more."""
+    if r.unlimited:
+        agree(r)
+    elif r.gate is not NULL:
+        limiter_offer(r.gate, NO_WORKER)
+
+
 cdef void shift(roster* r, int64_t change) noexcept nogil:
     """With limits: the gate follows a member's slots."""
     if r.gate is not NULL and not r.unlimited:
-        limiter_grow(r.gate, NO_WORKER, change)
+        limiter_grow(r.gate, change)
 
 
 cdef void roster_put_in(roster* r, member* m, int64_t capacity) noexcept nogil:
@@ -118,12 +130,10 @@ cdef void roster_put_in(roster* r, member* m, int64_t capacity) noexcept nogil:
         sched_yield()
     word = u64_load_full(&m.word)
     if member_flags(word) & MEMBER_OUT:
-        while not u64_cas_full(&m.word, &word, slots_resized(member_flagged(word, MEMBER_OUT, 0), capacity)):
+        while not u64_cas_full(&m.word, &word, slots_resized(member_flagged(word, COMES, 0), capacity)):
             pass
         u64_add_full(&r.usable, 1)
         shift(r, capacity - slots_running(word))
-        if r.unlimited:
-            agree(r)
     else:
         before = slots_capacity(word)
         if capacity < before:
@@ -132,7 +142,10 @@ cdef void roster_put_in(roster* r, member* m, int64_t capacity) noexcept nogil:
             pass
         if capacity > before:
             shift(r, capacity - before)
-    member_change(m, MEMBER_CLAIMED, 0, 0)
+    if not member_change(m, MEMBER_CLAIMED, 0, MEMBER_REFUSED):
+        member_change(m, MEMBER_CLAIMED | MEMBER_REFUSED, 0, 0)
+        roster_refuse(r, m)
+    settle(r)
 
 
 cdef bint roster_take_out(roster* r, member* m) noexcept nogil:
@@ -151,6 +164,7 @@ cdef bint roster_take_out(roster* r, member* m) noexcept nogil:
         now = slots_capacity(word) - slots_running(word)
         shift(r, taken - now)
         taken = now
+    settle(r)
     return True
 
 
@@ -158,12 +172,23 @@ cdef bint roster_take_out(roster* r, member* m) noexcept nogil:
 
 cdef void roster_refuse(roster* r, member* m) noexcept nogil:
     """A connection was refused: the member is out until Python says otherwise. The caller holds a slot of it."""
-    if not roster_take_out(r, m):
-        return
+    while not roster_take_out(r, m):
+        # Out already; or claimed, and then whoever has claimed it hears of this.
+        if note(m):
+            return
     if member_change(m, 0, MEMBER_TOLD, MEMBER_TOLD):
         m.refused.on_read = r.on_refused
         m.refused.owner = roster_share(r)
         mailbox_post(r.events, &m.refused)
+
+
+cdef bint note(member* m) noexcept nogil:
+    """Leaves a word that it refused; False when nobody has claimed it any more, and it is in."""
+    cdef uint64_t word = u64_load_full(&m.word)
+    while member_flags(word) & (MEMBER_CLAIMED | MEMBER_OUT) == MEMBER_CLAIMED:
+        if u64_cas_full(&m.word, &word, member_flagged(word, 0, MEMBER_REFUSED)):
+            return True
+    return member_flags(word) & MEMBER_OUT
 
 
 cdef bint roster_told_refused(roster* r, member* m) noexcept nogil:
