@@ -38,7 +38,7 @@ from ext.upstream.roster cimport (
     roster_told_refused,
     roster_want,
 )
-from ext.upstream.target cimport APP_DETECT, APP_FOLLOW, APP_H2C, APP_HTTP1, target, target_drop, target_new
+from ext.upstream.target cimport APP_DETECT, APP_FOLLOW, APP_H2C, APP_HTTP1, target, target_drop, target_new, target_passes_as
 
 APP_PROTOCOLS = {"follow": APP_FOLLOW, "http1": APP_HTTP1, "h2c": APP_H2C, "detect": APP_DETECT}
 
@@ -149,6 +149,10 @@ cdef class Live:
         t.idle_ns = wish["idle_ns"]
         t.speaks = APP_PROTOCOLS[wish["protocol"]]
         t.marks = wish.get("marks", False)
+        host = wish.get("host", "").encode()
+        if host and not target_passes_as(t, host, len(host)):
+            target_drop(t)
+            raise MemoryError()
         if name in self.targets:
             target_drop(<target*><uintptr_t>self.targets[name])
         self.targets[name] = <uintptr_t>t

@@ -52,8 +52,8 @@ cdef class Plan:
                   "waiting_max": requests,
                   "request_ns", "start_ns", "idle_ns": 0 for none (request_ns 0: at once),
                   "protocol": "follow" | "http1" | "h2c" | "detect",
-                  "reports": Engine.report tells of it, "marks": as if from an activator}
-                  the last two may be left out
+                  and, if wanted, "reports": Engine.report tells of it, "marks": as if from an activator,
+                  "host": an activator sends this as Host, with K-Passthrough-Lb}
         services  listener id -> (label, target name), (label, BY_REVISION: names are "namespace/revision"),
                   or (label, None): Python answers; a third value is the role there
         previous  a plan whose targets this one has too, but for those in `targets`, and those in `without`

@@ -19,6 +19,7 @@ from ext.http.names cimport (
     NAME_HOST,
     NAME_K_NETWORK_HASH,
     NAME_K_ORIGINAL_HOST,
+    NAME_K_PASSTHROUGH_LB,
     NAME_K_PROXY_REQUEST,
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
@@ -42,6 +43,14 @@ cdef uint64_t NEVER_UP = (
     | (<uint64_t>1 << NAME_K_ORIGINAL_HOST)
     | (<uint64_t>1 << NAME_KNATIVE_SERVING_REVISION)
     | (<uint64_t>1 << NAME_KNATIVE_SERVING_NAMESPACE)
+)
+
+
+# What an activator or a gateway says itself, or what ends there.
+cdef uint64_t NEVER_ON = (
+    (<uint64_t>1 << NAME_K_NETWORK_HASH)
+    | (<uint64_t>1 << NAME_K_PROXY_REQUEST)
+    | (<uint64_t>1 << NAME_K_PASSTHROUGH_LB)
 )
 
 
@@ -140,11 +149,14 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
     if x.trace_flags & TRACE_NEW:
         dropped |= <uint64_t>1 << NAME_TRACESTATE
     if x.role != ROLE_SIDECAR:
-        dropped |= <uint64_t>1 << NAME_K_NETWORK_HASH | <uint64_t>1 << NAME_K_PROXY_REQUEST
+        dropped |= NEVER_ON
     copy_fields(h, out, dropped)
     # Ours come after what Connection names away has gone (weakness W9).
     if x.role == ROLE_ACTIVATOR:
         out.authority = endpoint_name(x)
+        if x.to.host is not NULL:
+            out.authority = span_of(x.to.host, x.to.host_len)
+            put(out, b"K-Passthrough-Lb", 16, NAME_K_PASSTHROUGH_LB, span_of(b"true", 4))
         value = original_host(x, h)
         if value.len:
             put(out, b"K-Original-Host", 15, NAME_K_ORIGINAL_HOST, value)

@@ -60,15 +60,15 @@ inline offer() {
 
 /* A test takes the second look away, and wants to see the model object. */
 #ifndef LOOK_AGAIN
-#define LOOK_AGAIN(m, count) (there[m] == count)
+#define LOOK_AGAIN there[m] == count
 #endif
 
 inline mark_out(m) {
     count = there[m];
     GROW(-(CAPACITY - count));
     do
-    :: atomic { LOOK_AGAIN(m, count) -> out[m] = true; claimed[m] = false; break }
-    :: atomic { !LOOK_AGAIN(m, count) -> now = there[m] };
+    :: atomic { (LOOK_AGAIN) -> out[m] = true; claimed[m] = false; break }
+    :: atomic { !(LOOK_AGAIN) -> now = there[m] };
         GROW(now - count);
         count = now
     od;

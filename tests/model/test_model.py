@@ -23,5 +23,5 @@ def test_the_model_objects_when_a_grant_that_was_handed_back_is_not_offered_agai
 
 
 def test_the_model_objects_when_a_member_is_marked_out_without_a_second_look():
-    broken = {"REQUESTS": 2, "LOOK_AGAIN(m,count)": "(true)"}
+    broken = {"REQUESTS": 2, "LOOK_AGAIN": "true"}
     assert check(Case("broken", broken, model="roster")).errors
