@@ -102,7 +102,7 @@ cdef class Live:
         self.endpoints = {}
         self.uses = {}
         self.left = []
-        self.told = []
+        self.told = {}
         self.active = {}
         self.events.bell.fd = -1
         self.mails = <mailbox**>calloc(worker_count, sizeof(mailbox*))
@@ -111,7 +111,7 @@ cdef class Live:
 
     def __dealloc__(self):
         """After the workers have ended: nobody knocks any more."""
-        self.read_events()
+        self.release_events()
         mailbox_close(&self.events)
         for address in self.targets.values():
             target_drop(<target*><uintptr_t>address)
@@ -137,6 +137,8 @@ cdef class Live:
         endpoints = wish["endpoints"]
         if endpoints is not None and len(endpoints) != 1:
             raise ValueError(f"target {name}: a plan names one endpoint, or None for those of Engine.endpoints")
+        if endpoints is None and wish.get("reports") and not wish["hold"]:
+            raise ValueError(f"target {name}: reports are of targets that hold")
         t = target_new(self.roster_for(name, wish))
         if t is NULL:
             raise MemoryError()
@@ -356,7 +358,22 @@ cdef class Live:
             event = self.read_event(l)
             if event is not None:
                 told.append(event)
-        self.told += reversed(told)
+        self.told.update(dict.fromkeys(reversed(told)))
+
+    cdef void release_events(self) noexcept:
+        """What nobody will read lets go of its roster."""
+        cdef letter* l
+        if self.events.bell.fd < 0:
+            return
+        self.unread.newest = NULL
+        self.events.bell.on_ready(&self.events.bell, 0)
+        while self.unread.newest is not NULL:
+            l = self.unread.newest
+            self.unread.newest = l.next
+            if l.on_read == on_refused:
+                roster_told_refused(<roster*>l.owner, <member*>l)
+            else:
+                roster_told(<roster*>l.owner)
 
     cdef tuple read_event(self, letter* l):
         """None for what concerns nobody any more. Flags are cleared before the numbers are looked at."""
@@ -384,8 +401,8 @@ cdef class Live:
     def take_events(self):
         """[(target, WANTED, None) or (target, REFUSED, (host, port))], oldest first."""
         self.read_events()
-        told = self.told
-        self.told = []
+        told = list(self.told)
+        self.told = {}
         return told
 
     def report(self):
