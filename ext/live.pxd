@@ -1,7 +1,7 @@
 # cython: language_level=3
 """live: what outlives plans, by name: targets with their rosters, and endpoints."""
 
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from ext.admission.limiter cimport limiter
 from ext.loop.mailbox cimport letter, mailbox

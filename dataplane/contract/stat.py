@@ -7,14 +7,16 @@ later version may add are skipped when reading.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from .record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STAT_BYTES_MAX = 336
 """What the autoscaler reads of an answer; a pod's name has at most 253 characters, and then it fits (DP-123)."""
 
-_DOUBLE = Struct("<d")
+_DOUBLE = "<d"
 _DOUBLE_FIELDS = (
     "average_concurrent_requests",
     "average_proxied_concurrent_requests",
@@ -24,8 +26,8 @@ _DOUBLE_FIELDS = (
 )
 """Fields 2 to 6, in order."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_TAG_POD_NAME = 1 << 3 | _BYTES
+_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
+_TAG_POD_NAME = 1 << 3 | BYTES
 _TAG_TIMESTAMP = 7 << 3 | _VARINT
 _UINT64 = 1 << 64
 
@@ -46,20 +48,22 @@ class Stat(Record):
 
     def encode(self) -> bytes:
         """The record on the wire."""
+        from _struct import pack
+
         out = bytearray()
         if self.pod_name:
             name = self.pod_name.encode()
             out.append(_TAG_POD_NAME)
-            out += _varint(len(name))
+            out += varint(len(name))
             out += name
         for number, field in enumerate(_DOUBLE_FIELDS, 2):
             value = getattr(self, field)
             if value:
                 out.append(number << 3 | _FIXED64)
-                out += _DOUBLE.pack(value)
+                out += pack(_DOUBLE, value)
         if self.timestamp:
             out.append(_TAG_TIMESTAMP)
-            out += _varint(self.timestamp % _UINT64)
+            out += varint(self.timestamp % _UINT64)
         return bytes(out)
 
 
@@ -68,7 +72,24 @@ def decode(wire: bytes) -> Stat:
 
     Raises  ValueError if the bytes are cut short or are no record.
     """
+    from _struct import unpack
+
     values: dict[str, str | float | int] = {}
+    for number, kind, value in fields(wire):
+        if number == 1 and kind == BYTES:
+            values["pod_name"] = value.decode()  # type: ignore[union-attr]
+        elif 2 <= number <= 6 and kind == _FIXED64:
+            values[_DOUBLE_FIELDS[number - 2]] = unpack(_DOUBLE, value)[0]  # type: ignore[arg-type]
+        elif number == 7 and kind == _VARINT:
+            values["timestamp"] = value - _UINT64 if value >= _UINT64 >> 1 else value  # type: ignore[operator, assignment]
+    return Stat(**values)  # type: ignore[arg-type]
+
+
+def fields(wire: bytes) -> Iterator[tuple[int, int, bytes | int]]:
+    """The fields of one message: number, wire type, and the value: a whole number for a varint, else bytes.
+
+    Raises  ValueError if the bytes are cut short or are no message.
+    """
     at = 0
     while at < len(wire):
         tag, at = _read_varint(wire, at)
@@ -77,10 +98,9 @@ def decode(wire: bytes) -> Stat:
             raise ValueError(f"a field before byte {at} has no number")
         if kind == _VARINT:
             whole, at = _read_varint(wire, at)
-            if number == 7:
-                values["timestamp"] = whole - _UINT64 if whole >= _UINT64 >> 1 else whole
+            yield number, kind, whole
             continue
-        if kind == _BYTES:
+        if kind == BYTES:
             size, at = _read_varint(wire, at)
         elif kind in (_FIXED64, _FIXED32):
             size = 8 if kind == _FIXED64 else 4
@@ -88,15 +108,12 @@ def decode(wire: bytes) -> Stat:
             raise ValueError(f"field {number} has wire type {kind}, which no version uses")
         if at + size > len(wire):
             raise ValueError(f"field {number} is cut short at byte {at}")
-        if number == 1 and kind == _BYTES:
-            values["pod_name"] = wire[at : at + size].decode()
-        elif 2 <= number <= 6 and kind == _FIXED64:
-            values[_DOUBLE_FIELDS[number - 2]] = _DOUBLE.unpack_from(wire, at)[0]
+        yield number, kind, wire[at : at + size]
         at += size
-    return Stat(**values)  # type: ignore[arg-type]
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A whole number from 0 as the wire has it."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
