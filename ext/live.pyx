@@ -38,7 +38,16 @@ from ext.upstream.roster cimport (
     roster_told_refused,
     roster_want,
 )
-from ext.upstream.target cimport APP_DETECT, APP_FOLLOW, APP_H2C, APP_HTTP1, target, target_drop, target_new, target_passes_as
+from ext.upstream.target cimport (
+    APP_DETECT,
+    APP_FOLLOW,
+    APP_H2C,
+    APP_HTTP1,
+    target,
+    target_drop,
+    target_new,
+    target_passes_as,
+)
 
 APP_PROTOCOLS = {"follow": APP_FOLLOW, "http1": APP_HTTP1, "h2c": APP_H2C, "detect": APP_DETECT}
 
@@ -134,7 +143,10 @@ cdef class Live:
         cdef target* t
         if self.wishes.get(name) == wish:
             return <target*><uintptr_t>self.targets[name]
+        wish = dict(wish)
         endpoints = wish["endpoints"]
+        if name in self.wishes and (endpoints is None) != self.comes_and_goes(name):
+            raise ValueError(f"target {name}: who says its endpoints cannot change; forget it first")
         if endpoints is not None and len(endpoints) != 1:
             raise ValueError(f"target {name}: a plan names one endpoint, or None for those of Engine.endpoints")
         if endpoints is None and wish.get("reports") and not wish["hold"]:
@@ -151,6 +163,8 @@ cdef class Live:
         t.idle_ns = wish["idle_ns"]
         t.speaks = APP_PROTOCOLS[wish["protocol"]]
         t.marks = wish.get("marks", False)
+        t.reports = wish.get("reports", False)
+        t.sets_aside = endpoints is None and wish["hold"]
         host = wish.get("host", "").encode()
         if host and not target_passes_as(t, host, len(host)):
             target_drop(t)
@@ -175,7 +189,6 @@ cdef class Live:
             if r.gate is not NULL or not limits:
                 if limits and not comes_and_goes:
                     limiter_resize(r.gate, -1, wish["running_max"])
-                r.reports = wish.get("reports", False)
                 return r
             roster_drop(r)
         if comes_and_goes:
@@ -187,7 +200,6 @@ cdef class Live:
             limiter_drop(gate)
         if r is NULL:
             raise MemoryError()
-        r.reports = wish.get("reports", False)
         self.rosters[name] = <uintptr_t>r
         self.members[name] = {}
         return r
@@ -247,7 +259,8 @@ cdef class Live:
         if name in self.versions and unlimited != r.unlimited:
             raise ValueError(f"target {name}: whether its endpoints have limits cannot change; forget it first")
         wanted = checked(name, endpoints, unlimited)
-        r.unlimited = unlimited
+        if name not in self.versions:
+            r.unlimited = unlimited
         self.prune()
         change.c.of = roster_share(r)
         change.name = name
@@ -302,7 +315,6 @@ cdef class Live:
         self.uses[key] -= 1
         if self.uses[key] == 0:
             del self.uses[key], self.endpoints[key]
-            m.to.left = True
             change.c.left[change.c.left_count] = m.to
             change.c.left_count += 1
             self.left.append(<uintptr_t>m.to)
@@ -319,7 +331,7 @@ cdef class Live:
             member_retire(<member*><uintptr_t>address)
         if r.current.count:
             u64_store_full(&r.hungry, 0)
-        elif r.gate is not NULL and limiter_waiting(r.gate):
+        elif change.leaving and r.gate is not NULL and limiter_waiting(r.gate):
             roster_want(r, &r.hungry)
         version = self.versions.get(change.name, 0) + 1
         self.versions[change.name] = version

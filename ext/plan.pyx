@@ -9,7 +9,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from ext.base.span cimport span, span_of
+from ext.base.span cimport span_of
 from ext.live cimport Live
 from ext.proxy.directory cimport (
     directory,
@@ -48,7 +48,8 @@ cdef class Plan:
         targets   name -> {"endpoints": [(host, port)], or None: those that Engine.endpoints says,
                   "idle_max": connections to each, of each worker,
                   "running_max": requests or 0 (with one endpoint),
-                  "hold": requests wait while no endpoint has a free slot, else they are refused (with None),
+                  "hold": requests wait while no endpoint has a free slot, and one that refuses a connection is
+                  set aside; else they are refused, and who refuses is asked again (with None),
                   "waiting_max": requests,
                   "request_ns", "start_ns", "idle_ns": 0 for none (request_ns 0: at once),
                   "protocol": "follow" | "http1" | "h2c" | "detect",

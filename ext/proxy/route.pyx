@@ -270,7 +270,7 @@ cdef verdict route_decide(exchange* x) noexcept nogil:
     x.to = target_share(to)
     if s.role != ROLE_GATEWAY and route_trusts(x):
         if s.role == ROLE_SIDECAR:
-            x.bypass = value_of(h, NAME_K_KUBELET_PROBE).len > 0
+            x.bypass = to.only is not NULL and value_of(h, NAME_K_KUBELET_PROBE).len > 0
             x.proxied = span_is(value_of(h, NAME_K_PROXY_REQUEST), b"activator", 9)
         if original_host_is_bad(x):
             exchange_fail(x, BAD_ORIGINAL_HOST)

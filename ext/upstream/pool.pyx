@@ -138,7 +138,7 @@ cdef void on_change(client* c) noexcept nogil:
         return
     if c.idle_since_ns == 0:
         return
-    if p.to.left or (not c.shared and p.idle_count >= p.to.idle_max):
+    if p.left or (not c.shared and p.idle_count >= p.to.idle_max):
         leave(p, c)
         return
     if not c.shared:
@@ -201,6 +201,7 @@ cdef void close_all(pool* p, bint running) noexcept nogil:
 
 cdef void pool_leave(pool* p) noexcept nogil:
     """The endpoint has left: closes what is idle. What runs goes on, and its connection ends with it."""
+    p.left = True
     close_all(p, False)
 
 

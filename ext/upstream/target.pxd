@@ -33,6 +33,8 @@ cdef struct target:
     uint64_t idle_ns         # between two pieces of the answer (DP-103); 0: none
     uint8_t speaks           # app_protocol
     bint marks               # requests are marked as having come through an activator
+    bint reports             # somebody reads the roster's numbers
+    bint sets_aside          # a member that refuses gets no request until Python says that it is well
     char* host               # owns; an activator's requests carry this Host and K-Passthrough-Lb (DP-185); NULL: none
     size_t host_len
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.origin import HELLO, Origin
 from tests.proxyfixture import request_bytes
-from tests.targetfixture import HEADERS, REVISION, refusing_port
+from tests.targetfixture import HEADERS, refusing_port
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2], ids=["one worker", "two workers"])
 
@@ -113,8 +113,16 @@ def test_the_last_refusal_is_told_as_the_role_tells_it(targets, role, status):
         answer = t.ask().answer()
     assert answer.status == status
     assert answer.head.get("Proxy-Status").startswith(role.encode() + b"; error=connection_refused")
-    assert t.ask().answer().status == 503
-    assert (REVISION, "refused", ("127.0.0.1", port)) in t.events()
+        assert t.ask().answer().status == status
+    assert t.engine.take_events() == []
+
+
+def test_where_nobody_waits_a_refusal_costs_no_request_either(targets, pods):
+    taken, port = refusing_port()
+    with taken:
+        t = targets(wish={"hold": False, "reports": False})
+        t.serve(port, pods[0])
+        assert {t.ask().answer().body for _ in range(20)} == {b"hello"}
 
 
 @WORKERS
