@@ -20,6 +20,7 @@ from ext.http.head cimport (
     HTTP_2,
     field,
     head,
+    head_find,
     head_has,
 )
 from ext.http.names cimport (
@@ -27,7 +28,10 @@ from ext.http.names cimport (
     NAME_DATE,
     NAME_FORWARDED,
     NAME_HOST,
+    NAME_K_NETWORK_HASH,
     NAME_K_ORIGINAL_HOST,
+    NAME_K_PASSTHROUGH_LB,
+    NAME_K_PROXY_REQUEST,
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
     NAME_TE,
@@ -41,6 +45,7 @@ from ext.http.names cimport (
 from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange
 from ext.proxy.forwarded cimport forwarded_value
+from ext.proxy.plan cimport ROLE_ACTIVATOR, ROLE_SIDECAR
 from ext.proxy.route cimport route_trusts
 from ext.proxy.trace cimport TRACE_NEW, trace_parent_value
 
@@ -50,6 +55,14 @@ cdef uint64_t NEVER_UP = (
     | (<uint64_t>1 << NAME_K_ORIGINAL_HOST)
     | (<uint64_t>1 << NAME_KNATIVE_SERVING_REVISION)
     | (<uint64_t>1 << NAME_KNATIVE_SERVING_NAMESPACE)
+)
+
+
+# What an activator or a gateway says itself, or what ends there.
+cdef uint64_t NEVER_ON = (
+    (<uint64_t>1 << NAME_K_NETWORK_HASH)
+    | (<uint64_t>1 << NAME_K_PROXY_REQUEST)
+    | (<uint64_t>1 << NAME_K_PASSTHROUGH_LB)
 )
 
 
@@ -121,13 +134,25 @@ cdef span joined(exchange* x, const head* h, int name_id, span last) noexcept no
 cdef span host_for_app(exchange* x, const head* h) noexcept nogil:
     """The authority that the app sees: K-Original-Host, the caller's, or the app's own address."""
     cdef int i
-    if head_has(h, NAME_K_ORIGINAL_HOST) and route_trusts(x):
+    if x.role == ROLE_SIDECAR and head_has(h, NAME_K_ORIGINAL_HOST) and route_trusts(x):
         for i in range(h.field_count):
             if h.fields[i].id == NAME_K_ORIGINAL_HOST and h.fields[i].value.len:
                 return h.fields[i].value
     if h.authority.len:
         return h.authority
-    return span_of(x.to.endpoints[0].name, <size_t>x.to.endpoints[0].name_len)
+    return endpoint_name(x)
+
+
+cdef span endpoint_name(const exchange* x) noexcept nogil:
+    return span_of(x.at.to.name, <size_t>x.at.to.name_len)
+
+
+cdef span original_host(exchange* x, const head* h) noexcept nogil:
+    """What the app is to see as Host, behind an activator: what the caller's proxy says, or Host (DP-183, DP-184)."""
+    cdef const field* f = head_find(h, NAME_K_ORIGINAL_HOST)
+    if f is not NULL and f.value.len and route_trusts(x):
+        return f.value
+    return h.authority
 
 
 cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
@@ -136,7 +161,7 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
     cdef span value
     cdef uint64_t dropped = NEVER_UP | trailer_dropped(h, x.up.version)
     out[0] = h[0]
-    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 6))
+    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 8))
     if out.fields is NULL:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED:
@@ -145,8 +170,22 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         dropped |= <uint64_t>1 << NAME_TRACEPARENT
     if x.trace_flags & TRACE_NEW:
         dropped |= <uint64_t>1 << NAME_TRACESTATE
+    if x.role != ROLE_SIDECAR:
+        dropped |= NEVER_ON
     copy_fields(h, out, dropped)
-    out.authority = host_for_app(x, h)
+    # Ours come after what Connection names away has gone (weakness W9).
+    if x.role == ROLE_ACTIVATOR:
+        out.authority = endpoint_name(x)
+        if x.to.host is not NULL:
+            out.authority = span_of(x.to.host, x.to.host_len)
+            put(out, b"K-Passthrough-Lb", 16, NAME_K_PASSTHROUGH_LB, span_of(b"true", 4))
+        value = original_host(x, h)
+        if value.len:
+            put(out, b"K-Original-Host", 15, NAME_K_ORIGINAL_HOST, value)
+    else:
+        out.authority = host_for_app(x, h)
+    if x.role == ROLE_ACTIVATOR or x.to.marks:
+        put(out, b"K-Proxy-Request", 15, NAME_K_PROXY_REQUEST, span_of(b"activator", 9))
     if span_is_nocase(h.upgrade, b"h2c", 3):
         out.wants_upgrade = False
     value = trace_parent_value(x)
@@ -154,7 +193,7 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         put(out, b"traceparent", 11, NAME_TRACEPARENT, value)
     if h.te_trailers:
         put(out, b"TE", 2, NAME_TE, span_of(b"trailers", 8))
-    value = forwarded_value(x, h)
+    value = span_of(NULL, 0) if x.role == ROLE_ACTIVATOR else forwarded_value(x, h)
     if value.len:
         put(out, b"Forwarded", 9, NAME_FORWARDED, value)
     if x.down.via is not NULL:
