@@ -12,6 +12,7 @@ from ext.transport.worker cimport worker
 
 cdef enum:
     DATE_BYTES = 29          # "Sun, 06 Nov 1994 08:49:37 GMT"
+    HEALTH_MAX = 256         # bytes of a reason
 
 cdef struct proxy_context:
     const proxy_plan* plan   # borrows: until the worker has taken the next one
@@ -22,6 +23,8 @@ cdef struct proxy_context:
     uint64_t random          # state of the generator of trace ids
     int64_t date_s           # second that `date` is for
     char date[32]
+    char health[256]         # why an activator's kubelet probes fail
+    size_t health_len        # 0: they succeed
     # A stream whose far end is Python, for a request that came by this listener; NULL without room.
     stream* (*to_python)(worker* w, int listener, const stream* down) noexcept nogil
 

@@ -11,13 +11,15 @@ from ext.base.arena cimport arena_take
 from ext.base.faults cimport NO_MEMORY
 from ext.base.result cimport OK
 from ext.base.span cimport span, span_is_nocase, span_of
-from ext.http.head cimport BODY_CHUNKED, BODY_UNTIL_CLOSE, FIELD_NAMED_AWAY, field, head, head_has
+from ext.http.head cimport BODY_CHUNKED, BODY_UNTIL_CLOSE, FIELD_NAMED_AWAY, field, head, head_find, head_has
 from ext.http.names cimport (
     NAME_CONTENT_LENGTH,
     NAME_DATE,
     NAME_FORWARDED,
     NAME_HOST,
+    NAME_K_NETWORK_HASH,
     NAME_K_ORIGINAL_HOST,
+    NAME_K_PROXY_REQUEST,
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
     NAME_TE,
@@ -30,6 +32,7 @@ from ext.http.names cimport (
 from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange
 from ext.proxy.forwarded cimport forwarded_value
+from ext.proxy.plan cimport ROLE_ACTIVATOR, ROLE_SIDECAR
 from ext.proxy.route cimport route_trusts
 from ext.proxy.trace cimport TRACE_NEW, trace_parent_value
 
@@ -100,13 +103,25 @@ cdef span joined(exchange* x, const head* h, int name_id, span last) noexcept no
 cdef span host_for_app(exchange* x, const head* h) noexcept nogil:
     """The authority that the app sees: K-Original-Host, the caller's, or the app's own address."""
     cdef int i
-    if head_has(h, NAME_K_ORIGINAL_HOST) and route_trusts(x):
+    if x.role == ROLE_SIDECAR and head_has(h, NAME_K_ORIGINAL_HOST) and route_trusts(x):
         for i in range(h.field_count):
             if h.fields[i].id == NAME_K_ORIGINAL_HOST and h.fields[i].value.len:
                 return h.fields[i].value
     if h.authority.len:
         return h.authority
-    return span_of(x.to.endpoints[0].name, <size_t>x.to.endpoints[0].name_len)
+    return endpoint_name(x)
+
+
+cdef span endpoint_name(const exchange* x) noexcept nogil:
+    return span_of(x.at.to.name, <size_t>x.at.to.name_len)
+
+
+cdef span original_host(exchange* x, const head* h) noexcept nogil:
+    """What the app is to see as Host, behind an activator: what the caller's proxy says, or Host (DP-183, DP-184)."""
+    cdef const field* f = head_find(h, NAME_K_ORIGINAL_HOST)
+    if f is not NULL and f.value.len and route_trusts(x):
+        return f.value
+    return h.authority
 
 
 cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
@@ -115,7 +130,7 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
     cdef span value
     cdef uint64_t dropped = NEVER_UP
     out[0] = h[0]
-    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 6))
+    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 8))
     if out.fields is NULL:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED:
@@ -124,8 +139,19 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         dropped |= <uint64_t>1 << NAME_TRACEPARENT
     if x.trace_flags & TRACE_NEW:
         dropped |= <uint64_t>1 << NAME_TRACESTATE
+    if x.role != ROLE_SIDECAR:
+        dropped |= <uint64_t>1 << NAME_K_NETWORK_HASH | <uint64_t>1 << NAME_K_PROXY_REQUEST
     copy_fields(h, out, dropped)
-    out.authority = host_for_app(x, h)
+    # Ours come after what Connection names away has gone (weakness W9).
+    if x.role == ROLE_ACTIVATOR:
+        out.authority = endpoint_name(x)
+        value = original_host(x, h)
+        if value.len:
+            put(out, b"K-Original-Host", 15, NAME_K_ORIGINAL_HOST, value)
+    else:
+        out.authority = host_for_app(x, h)
+    if x.role == ROLE_ACTIVATOR or x.to.marks:
+        put(out, b"K-Proxy-Request", 15, NAME_K_PROXY_REQUEST, span_of(b"activator", 9))
     if span_is_nocase(h.upgrade, b"h2c", 3):
         out.wants_upgrade = False
     value = trace_parent_value(x)
@@ -133,7 +159,7 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
         put(out, b"traceparent", 11, NAME_TRACEPARENT, value)
     if h.te_trailers:
         put(out, b"TE", 2, NAME_TE, span_of(b"trailers", 8))
-    value = forwarded_value(x, h)
+    value = span_of(NULL, 0) if x.role == ROLE_ACTIVATOR else forwarded_value(x, h)
     if value.len:
         put(out, b"Forwarded", 9, NAME_FORWARDED, value)
     if x.down.via is not NULL:

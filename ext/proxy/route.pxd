@@ -2,10 +2,10 @@
 """route: decides what becomes of a request head: a target, the control thread, or an answer at once.
 
 Probes and health checks are recognised here, in the order of the decision
-table of spec 1.7; path and method play no part.
+table of spec 1.7, or of spec 2.2 for an activator; path and method play no part.
 """
 
-from ext.http.head cimport head
+from ext.base.span cimport span
 from ext.proxy.exchange cimport exchange
 
 cdef enum verdict:
@@ -14,4 +14,5 @@ cdef enum verdict:
     ROUTE_ANSWERED       # has been answered
 
 cdef verdict route_decide(exchange* x) noexcept nogil
+cdef void route_revision(const exchange* x, span* space, span* name) noexcept nogil
 cdef bint route_trusts(const exchange* x) noexcept nogil

@@ -11,6 +11,7 @@ Who may write
     shares           any thread, by add
     idle_limit_ns    any worker; the last one wins, which harms nobody
     proven           any worker, likewise
+    left             the control thread, once, before it tells the workers
     pools[i]         worker i
 """
 
@@ -41,11 +42,13 @@ cdef struct endpoint:
     uint64_t idle_limit_ns   # 0: nothing learnt
     uint64_t proven          # uses after a longer time, since the limit changed
     int idle_max             # idle connections kept, of each worker
+    bint left                # no target has it any more: connections end with their last exchange
     uint8_t speaks           # HTTP_1_1 or HTTP_2 once found out; 0: not known
     int worker_count
     pool pools[1]            # inline: worker_count of them
 
 cdef endpoint* endpoint_new(const char* host, uint16_t port, int idle_max, int worker_count) noexcept nogil
+cdef bint endpoint_is_address(const char* host) noexcept nogil
 cdef endpoint* endpoint_share(endpoint* e) noexcept nogil
 cdef void endpoint_drop(endpoint* e) noexcept nogil
 cdef void endpoint_learn(endpoint* e, uint64_t idle_ns) noexcept nogil

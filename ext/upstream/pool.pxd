@@ -4,6 +4,8 @@
 HTTP/1 clients are lent one exchange at a time, the one that became idle last
 first, so that the others age and are closed. HTTP/2 clients are shared up to
 what the app allows; one more is opened when all are full.
+
+Every connection holds a share of the endpoint, and so does a sweep that is due.
 """
 
 from libc.stdint cimport uint8_t, uint64_t
@@ -19,4 +21,5 @@ cdef enum pool_wish:
 
 cdef void pool_attach(pool* p, worker* w) noexcept nogil
 cdef stream* pool_take(pool* p, uint8_t version, pool_wish wish, int* fault) noexcept nogil
+cdef void pool_leave(pool* p) noexcept nogil
 cdef void pool_close_idle(pool* p) noexcept nogil
