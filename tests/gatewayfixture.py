@@ -81,7 +81,7 @@ class Gateway(Proxy):
 
     def serve(self, **origins: Origin | int | None) -> None:
         """Targets by name, each with one endpoint (an origin or a port) or, with None, without."""
-        self.engine.apply(self.plan_with({name: WISH for name in origins}, {}))
+        self.engine.apply(self.plan_with(dict.fromkeys(origins, WISH), {}))
         for name, origin in origins.items():
             if origin is not None:
                 self.at(name, origin)
