@@ -1,7 +1,7 @@
 # cython: language_level=3
 """live: what outlives plans, by name: targets with their rosters, and endpoints."""
 
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from ext.admission.limiter cimport limiter
 from ext.loop.mailbox cimport letter, mailbox
@@ -69,7 +69,7 @@ cdef class Live:
     cdef dict uses
     cdef uint64_t serial
     cdef list left
-    cdef list told
+    cdef dict told
     cdef dict active
 
     cdef target* target_of(self, str name) except NULL
@@ -86,6 +86,7 @@ cdef class Live:
     cdef void forget(self, str name) except *
     cdef void prune(self) noexcept
     cdef void read_events(self) except *
+    cdef void release_events(self) noexcept
     cdef tuple read_event(self, letter* l)
     cdef void open_events(self) except *
     cdef tuple numbers(self, roster* r, uint64_t now_ns)

@@ -38,7 +38,16 @@ from ext.upstream.roster cimport (
     roster_told_refused,
     roster_want,
 )
-from ext.upstream.target cimport APP_DETECT, APP_FOLLOW, APP_H2C, APP_HTTP1, target, target_drop, target_new
+from ext.upstream.target cimport (
+    APP_DETECT,
+    APP_FOLLOW,
+    APP_H2C,
+    APP_HTTP1,
+    target,
+    target_drop,
+    target_new,
+    target_passes_as,
+)
 
 APP_PROTOCOLS = {"follow": APP_FOLLOW, "http1": APP_HTTP1, "h2c": APP_H2C, "detect": APP_DETECT}
 
@@ -102,7 +111,7 @@ cdef class Live:
         self.endpoints = {}
         self.uses = {}
         self.left = []
-        self.told = []
+        self.told = {}
         self.active = {}
         self.events.bell.fd = -1
         self.mails = <mailbox**>calloc(worker_count, sizeof(mailbox*))
@@ -111,7 +120,7 @@ cdef class Live:
 
     def __dealloc__(self):
         """After the workers have ended: nobody knocks any more."""
-        self.read_events()
+        self.release_events()
         mailbox_close(&self.events)
         for address in self.targets.values():
             target_drop(<target*><uintptr_t>address)
@@ -134,9 +143,14 @@ cdef class Live:
         cdef target* t
         if self.wishes.get(name) == wish:
             return <target*><uintptr_t>self.targets[name]
+        wish = dict(wish)
         endpoints = wish["endpoints"]
+        if name in self.wishes and (endpoints is None) != self.comes_and_goes(name):
+            raise ValueError(f"target {name}: who says its endpoints cannot change; forget it first")
         if endpoints is not None and len(endpoints) != 1:
             raise ValueError(f"target {name}: a plan names one endpoint, or None for those of Engine.endpoints")
+        if endpoints is None and wish.get("reports") and not wish["hold"]:
+            raise ValueError(f"target {name}: reports are of targets that hold")
         t = target_new(self.roster_for(name, wish))
         if t is NULL:
             raise MemoryError()
@@ -149,6 +163,12 @@ cdef class Live:
         t.idle_ns = wish["idle_ns"]
         t.speaks = APP_PROTOCOLS[wish["protocol"]]
         t.marks = wish.get("marks", False)
+        t.reports = wish.get("reports", False)
+        t.sets_aside = endpoints is None and wish["hold"]
+        host = wish.get("host", "").encode()
+        if host and not target_passes_as(t, host, len(host)):
+            target_drop(t)
+            raise MemoryError()
         if name in self.targets:
             target_drop(<target*><uintptr_t>self.targets[name])
         self.targets[name] = <uintptr_t>t
@@ -169,7 +189,6 @@ cdef class Live:
             if r.gate is not NULL or not limits:
                 if limits and not comes_and_goes:
                     limiter_resize(r.gate, -1, wish["running_max"])
-                r.reports = wish.get("reports", False)
                 return r
             roster_drop(r)
         if comes_and_goes:
@@ -181,7 +200,6 @@ cdef class Live:
             limiter_drop(gate)
         if r is NULL:
             raise MemoryError()
-        r.reports = wish.get("reports", False)
         self.rosters[name] = <uintptr_t>r
         self.members[name] = {}
         return r
@@ -241,7 +259,8 @@ cdef class Live:
         if name in self.versions and unlimited != r.unlimited:
             raise ValueError(f"target {name}: whether its endpoints have limits cannot change; forget it first")
         wanted = checked(name, endpoints, unlimited)
-        r.unlimited = unlimited
+        if name not in self.versions:
+            r.unlimited = unlimited
         self.prune()
         change.c.of = roster_share(r)
         change.name = name
@@ -296,7 +315,6 @@ cdef class Live:
         self.uses[key] -= 1
         if self.uses[key] == 0:
             del self.uses[key], self.endpoints[key]
-            m.to.left = True
             change.c.left[change.c.left_count] = m.to
             change.c.left_count += 1
             self.left.append(<uintptr_t>m.to)
@@ -313,7 +331,7 @@ cdef class Live:
             member_retire(<member*><uintptr_t>address)
         if r.current.count:
             u64_store_full(&r.hungry, 0)
-        elif r.gate is not NULL and limiter_waiting(r.gate):
+        elif change.leaving and r.gate is not NULL and limiter_waiting(r.gate):
             roster_want(r, &r.hungry)
         version = self.versions.get(change.name, 0) + 1
         self.versions[change.name] = version
@@ -352,7 +370,22 @@ cdef class Live:
             event = self.read_event(l)
             if event is not None:
                 told.append(event)
-        self.told += reversed(told)
+        self.told.update(dict.fromkeys(reversed(told)))
+
+    cdef void release_events(self) noexcept:
+        """What nobody will read lets go of its roster."""
+        cdef letter* l
+        if self.events.bell.fd < 0:
+            return
+        self.unread.newest = NULL
+        self.events.bell.on_ready(&self.events.bell, 0)
+        while self.unread.newest is not NULL:
+            l = self.unread.newest
+            self.unread.newest = l.next
+            if l.on_read == on_refused:
+                roster_told_refused(<roster*>l.owner, <member*>l)
+            else:
+                roster_told(<roster*>l.owner)
 
     cdef tuple read_event(self, letter* l):
         """None for what concerns nobody any more. Flags are cleared before the numbers are looked at."""
@@ -380,8 +413,8 @@ cdef class Live:
     def take_events(self):
         """[(target, WANTED, None) or (target, REFUSED, (host, port))], oldest first."""
         self.read_events()
-        told = self.told
-        self.told = []
+        told = list(self.told)
+        self.told = {}
         return told
 
     def report(self):

@@ -9,7 +9,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from ext.base.span cimport span, span_of
+from ext.base.span cimport span_of
 from ext.hosts cimport HostRoutes
 from ext.live cimport Live
 from ext.proxy.directory cimport (
@@ -69,14 +69,15 @@ cdef class Plan:
         targets   name -> {"endpoints": [(host, port)], or None: those that Engine.endpoints says,
                   "idle_max": connections to each, of each worker,
                   "running_max": requests or 0 (with one endpoint),
-                  "hold": requests wait while no endpoint has a free slot, else they are refused (with None),
+                  "hold": requests wait while no endpoint has a free slot, and one that refuses a connection is
+                  set aside; else they are refused, and who refuses is asked again (with None),
                   "waiting_max": requests,
                   "request_ns", "start_ns", "idle_ns": 0 for none (request_ns 0: at once, FOREVER_NS: none),
                   "protocol": "follow" | "http1" | "h2c" | "detect",
-                  "reports": Engine.report tells of it,
+                  and, if wanted, "reports": Engine.report tells of it,
                   "marks": we are its activator: requests are marked as such, and a gateway answers
-                  the activator's probes, which wake nobody}
-                  the last two may be left out
+                  the activator's probes, which wake nobody,
+                  "host": an activator sends this as Host, with K-Passthrough-Lb}
         services  listener id -> (label, target name), (label, BY_REVISION: names are "namespace/revision"),
                   (label, BY_HOST), (label, BY_HOST_PRIVATE), or (label, None): Python answers;
                   a third value is the role there

@@ -39,8 +39,9 @@ Callbacks. `on_granted` runs only inside limiter_release, limiter_release_last,
 limiter_cancel, limiter_return, limiter_resize, limiter_offer and
 limiter_collect, in the ticket's own worker, never inside limiter_admit or
 limiter_reserve. It may call any of them again; the outermost call makes all
-calls in turn, so the stack does not grow. Whoever calls one of these must expect that other exchanges of its worker move on meanwhile, and
-holds a share of the limiter until the call returns.
+calls in turn, so the stack does not grow. Whoever calls one of these must
+expect that other exchanges of its worker move on meanwhile, and holds a share
+of the limiter until the call returns.
 
 `knock` runs in any thread and must make `worker` call limiter_collect soon.
 There is at most one knock on its way to a worker, and the limiter holds a share

@@ -90,7 +90,7 @@ cdef void account_in(exchange* x) noexcept nogil:
     i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight + 1)
     if x.bypass:
         return
-    if x.to.live.reports:
+    if x.to.reports:
         x.reported = True
         busy_in(&x.to.live.stands[x.home.id].load, x.home.now_ns, False)
     x.counted = True

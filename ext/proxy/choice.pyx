@@ -10,7 +10,7 @@ from ext.base.faults cimport CLOSED_UNREAD, ELSEWHERE, STREAM_REFUSED, fault_tab
 from ext.proxy.exchange cimport MOVES_MAX, exchange
 from ext.upstream.member cimport member, member_give
 from ext.upstream.picker cimport picker_pick
-from ext.upstream.roster cimport roster, roster_refuse
+from ext.upstream.roster cimport roster_refuse
 
 
 cdef bint choice_make(exchange* x) noexcept nogil:
@@ -37,8 +37,8 @@ cdef bint choice_may_move(const exchange* x, int fault) noexcept nogil:
 
 
 cdef void choice_refused(exchange* x, int fault) noexcept nogil:
-    """Sets the member aside when it cannot be reached."""
-    if x.at is not NULL and x.to.only is NULL and fault_table[fault].retry == ELSEWHERE:
+    """Sets the member aside when it cannot be reached, where somebody looks after it."""
+    if x.at is not NULL and x.to.sets_aside and fault_table[fault].retry == ELSEWHERE:
         roster_refuse(x.to.live, x.at)
 
 

@@ -33,7 +33,7 @@ Memory   one chunk of an arena of 4 KiB: this struct, the head, and what is
          for each side and by the process's budget of buffers.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from ext.admission.ticket cimport ticket
 from ext.base.arena cimport arena
@@ -136,3 +136,7 @@ cdef void exchange_flow(exchange* x) noexcept nogil
 cdef inline int exchange_status(const exchange* x, int fault) noexcept nogil:
     """What this listener's callers are told of a fault; 0: nothing can or must be said."""
     return fault_table[fault].gateway_status if x.role == ROLE_GATEWAY else fault_table[fault].status
+
+
+cdef inline bint exchange_is_tls(const exchange* x) noexcept nogil:
+    return x.down.via is not NULL and x.down.via.tls is not NULL

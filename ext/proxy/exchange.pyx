@@ -29,7 +29,6 @@ from ext.base.faults cimport (
     START_TIMED_OUT,
     STREAM_REFUSED,
     UPSTREAM_H2_ERROR,
-    WAITING_ROOM_FULL,
     fault_table,
 )
 from ext.base.links cimport links_init

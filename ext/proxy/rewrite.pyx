@@ -11,7 +11,18 @@ from ext.base.arena cimport arena_take
 from ext.base.faults cimport NO_MEMORY
 from ext.base.result cimport OK
 from ext.base.span cimport span, span_equals_nocase, span_is_nocase, span_of
-from ext.http.head cimport BODY_CHUNKED, BODY_UNTIL_CLOSE, FIELD_NAMED_AWAY, field, head, head_find, head_has
+from ext.http.head cimport (
+    BODY_CHUNKED,
+    BODY_LENGTH,
+    BODY_UNTIL_CLOSE,
+    FIELD_NAMED_AWAY,
+    HTTP_1_1,
+    HTTP_2,
+    field,
+    head,
+    head_find,
+    head_has,
+)
 from ext.http.names cimport (
     NAME_CONTENT_LENGTH,
     NAME_DATE,
@@ -19,12 +30,14 @@ from ext.http.names cimport (
     NAME_HOST,
     NAME_K_NETWORK_HASH,
     NAME_K_ORIGINAL_HOST,
+    NAME_K_PASSTHROUGH_LB,
     NAME_K_PROXY_REQUEST,
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
     NAME_TE,
     NAME_TRACEPARENT,
     NAME_TRACESTATE,
+    NAME_TRAILER,
     NAME_X_FORWARDED_FOR,
     NAME_X_FORWARDED_HOST,
     NAME_X_FORWARDED_PROTO,
@@ -33,7 +46,7 @@ from ext.http.names cimport (
     name_flags,
 )
 from ext.proxy.context cimport DATE_BYTES, proxy_date, proxy_of, proxy_random
-from ext.proxy.exchange cimport exchange
+from ext.proxy.exchange cimport exchange, exchange_is_tls
 from ext.proxy.forwarded cimport forwarded_value
 from ext.proxy.plan cimport ROLE_ACTIVATOR, ROLE_SIDECAR
 from ext.proxy.route cimport route_hash, route_trusts
@@ -49,19 +62,23 @@ cdef uint64_t NEVER_UP = (
     | (<uint64_t>1 << NAME_KNATIVE_SERVING_NAMESPACE)
 )
 
-# What is said to an activator, and not by one.
-cdef uint64_t FOR_ACTIVATORS = (
-    (<uint64_t>1 << NAME_KNATIVE_SERVING_REVISION)
-    | (<uint64_t>1 << NAME_KNATIVE_SERVING_NAMESPACE)
-    | (<uint64_t>1 << NAME_K_PROXY_REQUEST)
-    | (<uint64_t>1 << NAME_K_NETWORK_HASH)
-)
-
 # What only a trusted peer may say of where a request came from.
 cdef uint64_t ORIGINS = (
     (<uint64_t>1 << NAME_FORWARDED)
     | (<uint64_t>1 << NAME_X_FORWARDED_HOST)
     | (<uint64_t>1 << NAME_X_FORWARDED_PROTO)
+)
+
+# What an activator or a gateway says itself, or what ends there.
+cdef uint64_t NEVER_ON = (
+    (<uint64_t>1 << NAME_K_NETWORK_HASH)
+    | (<uint64_t>1 << NAME_K_PROXY_REQUEST)
+    | (<uint64_t>1 << NAME_K_PASSTHROUGH_LB)
+)
+
+# What a route says to the activator behind it ends where there is none.
+cdef uint64_t FOR_ACTIVATORS = (
+    NEVER_ON | (<uint64_t>1 << NAME_KNATIVE_SERVING_REVISION) | (<uint64_t>1 << NAME_KNATIVE_SERVING_NAMESPACE)
 )
 
 cdef enum:
@@ -94,6 +111,16 @@ cdef void copy_fields(const head* h, head* out, uint64_t dropped) noexcept nogil
         count += 1
     out.field_count = count
     out.seen = seen
+
+
+cdef uint64_t trailer_dropped(const head* h, uint8_t version) noexcept nogil:
+    """The bit of `Trailer`, or 0 where trailers can come with this message and go on in `version` (RFC 9110 6.6.2)."""
+    cdef bint passes
+    if h.framing == BODY_LENGTH:
+        passes = h.version == HTTP_2 and version == HTTP_2
+    else:
+        passes = h.framing == BODY_CHUNKED and version >= HTTP_1_1
+    return 0 if passes else <uint64_t>1 << NAME_TRAILER
 
 
 cdef span joined(exchange* x, const head* h, int name_id, span last) noexcept nogil:
@@ -139,6 +166,14 @@ cdef span endpoint_name(const exchange* x) noexcept nogil:
     return span_of(x.at.to.name, <size_t>x.at.to.name_len)
 
 
+cdef span host_for_sidecar(const exchange* x, head* out) noexcept nogil:
+    """The Host that an activator sends, with what else a mesh must know of it (DP-183, DP-185)."""
+    if x.to.host is NULL:
+        return endpoint_name(x)
+    put(out, b"K-Passthrough-Lb", 16, NAME_K_PASSTHROUGH_LB, span_of(b"true", 4))
+    return span_of(x.to.host, x.to.host_len)
+
+
 cdef span original_host(exchange* x, const head* h) noexcept nogil:
     """What the app is to see as Host, behind an activator: what the caller's proxy says, or Host (DP-183, DP-184)."""
     cdef const field* f = head_find(h, NAME_K_ORIGINAL_HOST)
@@ -147,29 +182,37 @@ cdef span original_host(exchange* x, const head* h) noexcept nogil:
     return h.authority
 
 
-cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
-    """What the app sees of the request (spec 1.11)."""
+cdef uint64_t never_up(const exchange* x) noexcept nogil:
+    """Known fields that do not go on as they came, whatever the role."""
     cdef const head* h = x.request
-    cdef span value
-    cdef uint64_t dropped = NEVER_UP
-    if x.split is not NULL:
-        return rewrite_routed(x, out)
-    out[0] = h[0]
-    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 8))
-    if out.fields is NULL:
-        return -NO_MEMORY
+    cdef uint64_t dropped = NEVER_UP | trailer_dropped(h, x.up.version)
     if h.framing == BODY_CHUNKED:
         dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
     if x.trace_flags:
         dropped |= <uint64_t>1 << NAME_TRACEPARENT
     if x.trace_flags & TRACE_NEW:
         dropped |= <uint64_t>1 << NAME_TRACESTATE
+    return dropped
+
+
+cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
+    """What the app sees of the request (spec 1.11)."""
+    cdef const head* h = x.request
+    cdef span value
+    cdef uint64_t dropped
+    if x.split is not NULL:
+        return rewrite_routed(x, out)
+    dropped = never_up(x)
+    out[0] = h[0]
+    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 8))
+    if out.fields is NULL:
+        return -NO_MEMORY
     if x.role != ROLE_SIDECAR:
-        dropped |= <uint64_t>1 << NAME_K_NETWORK_HASH | <uint64_t>1 << NAME_K_PROXY_REQUEST
+        dropped |= NEVER_ON
     copy_fields(h, out, dropped)
     # Ours come after what Connection names away has gone (weakness W9).
     if x.role == ROLE_ACTIVATOR:
-        out.authority = endpoint_name(x)
+        out.authority = host_for_sidecar(x, out)
         value = original_host(x, h)
         if value.len:
             put(out, b"K-Original-Host", 15, NAME_K_ORIGINAL_HOST, value)
@@ -219,23 +262,16 @@ cdef void drop_others(const route_split* s, head* out) noexcept nogil:
 
 cdef uint64_t dropped_for(const exchange* x, bint trusts) noexcept nogil:
     """Which known fields of the caller's do not go on."""
-    cdef const head* h = x.request
-    cdef uint64_t dropped = NEVER_UP | x.split.set_ids | (<uint64_t>1 << NAME_K_PROXY_REQUEST)
+    cdef uint64_t dropped = never_up(x)
     if x.to.marks:
-        dropped |= FOR_ACTIVATORS
-    elif trusts:
-        dropped &= ~(<uint64_t>1 << NAME_K_ORIGINAL_HOST) | x.split.set_ids
+        dropped |= NEVER_ON
+    else:
+        dropped |= <uint64_t>1 << NAME_K_PROXY_REQUEST | <uint64_t>1 << NAME_K_NETWORK_HASH
+        if trusts:
+            dropped &= ~(<uint64_t>1 << NAME_K_ORIGINAL_HOST)
     if not trusts:
         dropped |= ORIGINS
-    if head_has(h, NAME_K_NETWORK_HASH):
-        dropped |= <uint64_t>1 << NAME_K_NETWORK_HASH
-    if h.framing == BODY_CHUNKED:
-        dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
-    if x.trace_flags:
-        dropped |= <uint64_t>1 << NAME_TRACEPARENT
-    if x.trace_flags & TRACE_NEW:
-        dropped |= <uint64_t>1 << NAME_TRACESTATE
-    return dropped
+    return dropped | x.split.set_ids
 
 
 cdef span request_id(exchange* x) noexcept nogil:
@@ -294,7 +330,8 @@ cdef void put_hosts(exchange* x, head* out, bint trusts) noexcept nogil:
             host = said.value
         if host.len and not head_has(out, NAME_K_ORIGINAL_HOST):
             put(out, b"K-Original-Host", 15, NAME_K_ORIGINAL_HOST, host)
-    if x.to.marks or out.authority.len == 0:
+        out.authority = host_for_sidecar(x, out)
+    elif host.len == 0:
         out.authority = endpoint_name(x)
 
 
@@ -304,10 +341,9 @@ cdef int rewrite_routed(exchange* x, head* out) noexcept nogil:
     cdef const route_split* s = x.split
     cdef bint trusts = route_trusts(x)
     cdef uint64_t dropped = dropped_for(x, trusts)
-    cdef bint secure = x.down.via is not NULL and x.down.via.tls is not NULL
     cdef span value
     out[0] = h[0]
-    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + s.set_count + 8))
+    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + s.set_count + 10))
     if out.fields is NULL:
         return -NO_MEMORY
     copy_fields(h, out, dropped)
@@ -331,7 +367,7 @@ cdef int rewrite_routed(exchange* x, head* out) noexcept nogil:
             value = joined(x, h, NAME_X_FORWARDED_FOR, value)
         put(out, b"X-Forwarded-For", 15, NAME_X_FORWARDED_FOR, value)
     if not head_has(out, NAME_X_FORWARDED_PROTO):
-        put(out, b"X-Forwarded-Proto", 17, NAME_X_FORWARDED_PROTO, span_of(b"https", 5 if secure else 4))
+        put(out, b"X-Forwarded-Proto", 17, NAME_X_FORWARDED_PROTO, span_of(b"https", 5 if exchange_is_tls(x) else 4))
     if not head_has(out, NAME_X_REQUEST_ID):
         value = request_id(x)
         if value.len:
@@ -343,13 +379,13 @@ cdef int rewrite_routed(exchange* x, head* out) noexcept nogil:
 
 cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     """What the caller sees of an answer; a Date where the app gave none (RFC 9110 6.6.1)."""
-    cdef uint64_t dropped = 0
+    cdef uint64_t dropped = trailer_dropped(h, x.request.version)
     out[0] = h[0]
     out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 1))
     if out.fields is NULL:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED or h.framing == BODY_UNTIL_CLOSE or h.status < 200 or h.status == 204:
-        dropped = <uint64_t>1 << NAME_CONTENT_LENGTH
+        dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
     copy_fields(h, out, dropped)
     out.keep_alive = True   # what the app says about its own connection ends here
     if h.status >= 200 and not head_has(out, NAME_DATE):

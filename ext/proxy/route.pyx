@@ -32,7 +32,7 @@ from ext.http.names cimport (
 )
 from ext.proxy.context cimport proxy_context, proxy_of, proxy_random
 from ext.proxy.directory cimport directory_find, directory_get
-from ext.proxy.exchange cimport exchange, exchange_fail
+from ext.proxy.exchange cimport exchange, exchange_fail, exchange_is_tls
 from ext.proxy.match cimport match_host, match_path, match_split
 from ext.proxy.plan cimport (
     ROLE_ACTIVATOR,
@@ -240,7 +240,7 @@ cdef span route_hash(const exchange* x) noexcept nogil:
 cdef target* target_routed(exchange* x, const service* s) noexcept nogil:
     """The target of the split that the request falls to; NULL: it has been answered."""
     cdef const proxy_plan* plan = proxy_of(x.home).plan
-    cdef bint secure = x.down.via is not NULL and x.down.via.tls is not NULL
+    cdef bint secure = exchange_is_tls(x)
     cdef host_routes* routes = NULL
     cdef const route_path* path = NULL
     cdef target* to
@@ -322,7 +322,7 @@ cdef verdict route_decide(exchange* x) noexcept nogil:
     x.to = target_share(to)
     if route_trusts(x):
         if s.role == ROLE_SIDECAR:
-            x.bypass = value_of(h, NAME_K_KUBELET_PROBE).len > 0
+            x.bypass = to.only is not NULL and value_of(h, NAME_K_KUBELET_PROBE).len > 0
             x.proxied = span_is(value_of(h, NAME_K_PROXY_REQUEST), b"activator", 9)
         if original_host_is_bad(x):
             exchange_fail(x, BAD_ORIGINAL_HOST)

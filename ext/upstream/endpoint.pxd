@@ -11,7 +11,6 @@ Who may write
     shares           any thread, by add
     idle_limit_ns    any worker; the last one wins, which harms nobody
     proven           any worker, likewise
-    left             the control thread, once, before it tells the workers
     pools[i]         worker i
 """
 
@@ -31,6 +30,7 @@ cdef struct pool:
     links idle               # inline: HTTP/1 clients without an exchange, newest first
     links shared             # inline: HTTP/2 clients, all of them
     int idle_count
+    bint left                # no target has the endpoint any more: connections end with their last exchange
     timer sweep              # inline: closes what has been idle for IDLE_MAX
 
 cdef struct endpoint:
@@ -42,7 +42,6 @@ cdef struct endpoint:
     uint64_t idle_limit_ns   # 0: nothing learnt
     uint64_t proven          # uses after a longer time, since the limit changed
     int idle_max             # idle connections kept, of each worker
-    bint left                # no target has it any more: connections end with their last exchange
     uint8_t speaks           # HTTP_1_1 or HTTP_2 once found out; 0: not known
     int worker_count
     pool pools[1]            # inline: worker_count of them
@@ -52,5 +51,5 @@ cdef bint endpoint_is_address(const char* host) noexcept nogil
 cdef endpoint* endpoint_share(endpoint* e) noexcept nogil
 cdef void endpoint_drop(endpoint* e) noexcept nogil
 cdef void endpoint_learn(endpoint* e, uint64_t idle_ns) noexcept nogil
-cdef void endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil
+cdef bint endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil
 cdef bint endpoint_trusts(const endpoint* e, uint64_t idle_ns, int64_t promised_ns) noexcept nogil

@@ -25,6 +25,9 @@ A worker may still use an older set than the gate knows: so new members are put
 in only when all workers have the set they are in, and leave before it is sent.
 A ticket that loses a race all the same goes back to the front of its line.
 
+A member that refuses a connection is taken out by the worker that found it so,
+and Python is told. It comes back when Python says that it is well.
+
 Without limits (`unlimited`) the gate is open while a member is in, and shut
 else: CAPACITY_MAX or 0, set again until it agrees with `usable`. A roster
 whose callers do not wait has no gate at all.
@@ -66,13 +69,13 @@ cdef struct roster:
     uint64_t awake
     uint64_t hungry
     uint64_t usable          # members that are in
-    uint64_t turn            # where the next round begins
-    bint unlimited           # members have no capacity of their own
-    bint reports             # somebody reads the numbers
+    bint unlimited           # members have no capacity of their own; said once, before there are any
     int worker_count
     members* current         # owns: the newest set
     char* name               # owns
     size_t name_len
+    uint64_t apart[7]        # what every choice writes is not beside what every request reads
+    uint64_t turn            # where the next round begins
     stand stands[1]          # inline: by worker
 
 cdef roster* roster_new(

@@ -33,7 +33,12 @@ cdef struct target:
     uint64_t idle_ns         # between two pieces of the answer (DP-103); 0: none
     uint8_t speaks           # app_protocol
     bint marks               # requests are marked as having come through an activator
+    bint reports             # somebody reads the roster's numbers
+    bint sets_aside          # a member that refuses gets no request until Python says that it is well
+    char* host               # owns; an activator's requests carry this Host and K-Passthrough-Lb (DP-185); NULL: none
+    size_t host_len
 
 cdef target* target_new(roster* live) noexcept nogil
+cdef bint target_passes_as(target* t, const char* host, size_t n) noexcept nogil
 cdef target* target_share(target* t) noexcept nogil
 cdef void target_drop(target* t) noexcept nogil

@@ -5,7 +5,8 @@ Floor      upstream: may cimport ext.base, stats, loop, admission, transport, mu
 """
 
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 from ext.base.atomics cimport u64_add_full, u64_add_relaxed
 from ext.upstream.member cimport member_free
@@ -23,6 +24,16 @@ cdef target* target_new(roster* live) noexcept nogil:
     return t
 
 
+cdef bint target_passes_as(target* t, const char* host, size_t n) noexcept nogil:
+    """Takes a copy of the Host that requests carry; False without memory. Before anybody shares the target."""
+    t.host = <char*>malloc(n + 1)
+    if t.host is NULL:
+        return False
+    memcpy(t.host, host, n)
+    t.host_len = n
+    return True
+
+
 cdef target* target_share(target* t) noexcept nogil:
     u64_add_relaxed(&t.shares, 1)
     return t
@@ -35,4 +46,5 @@ cdef void target_drop(target* t) noexcept nogil:
     if t.only is not NULL:
         member_free(t.only)
     roster_drop(t.live)
+    free(t.host)
     free(t)

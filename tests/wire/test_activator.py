@@ -82,6 +82,15 @@ def test_connection_cannot_name_away_what_the_activator_says(t, pods):
     assert seen.get("K-Proxy-Request") == b"activator"
 
 
+@pytest.mark.spec("DP-185")
+def test_where_pods_have_no_address_the_host_is_the_service(t, pods):
+    t.change({REVISION: {"host": "hello-00001-private.default"}})
+    t.ask("GET /", "K-Passthrough-Lb: no").answer()
+    assert pods[0].last().get("Host") == b"hello-00001-private.default"
+    assert pods[0].last().get("K-Passthrough-Lb") == b"true"
+    assert pods[0].last().get("K-Original-Host") == b"test.example"
+
+
 @pytest.mark.spec("DP-184")
 @pytest.mark.parametrize(("sent", "seen"), [("app.example", b"app.example"), ("", b"test.example")])
 def test_an_original_host_is_kept_unless_it_is_empty(t, pods, sent, seen):

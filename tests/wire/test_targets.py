@@ -226,7 +226,7 @@ def test_the_start_of_an_answer_counts_from_the_coming_of_the_request(targets):
 
 
 def test_where_nobody_waits_a_request_without_an_endpoint_is_refused(targets, pods):
-    t = targets(wish={"hold": False})
+    t = targets(wish={"hold": False, "reports": False})
     refused = t.ask().answer()
     assert refused.status == 503
     assert b"error=destination_unavailable" in refused.head.get("Proxy-Status")

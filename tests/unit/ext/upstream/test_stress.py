@@ -32,7 +32,7 @@ def test_threads_lose_no_slot_while_members_come_and_go(workers, unlimited):
         running = [pool.submit(stress.run, number) for number in range(workers)]
         try:
             for _ in range(ROUNDS):
-                stress.change(50)
+                stress.change(10)
                 seen = stress.freeze()
                 assert seen is not None, "tickets and slots never agreed"
                 assert balances(*seen, unlimited), seen
