@@ -13,6 +13,7 @@ import pytest
 from tests.origin import Origin
 
 if TYPE_CHECKING:
+    from tests.gatewayfixture import Gateway
     from tests.proxyfixture import Proxy
     from tests.targetfixture import Targets
 
@@ -78,6 +79,22 @@ def targets() -> Iterator[Callable[..., Targets]]:
 
     def make(**settings: Any) -> Targets:
         made.append(Targets(**settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[..., Gateway]]:
+    """Makes engines with routes; all are stopped and checked at the end."""
+    from tests.gatewayfixture import Gateway
+
+    made: list[Gateway] = []
+
+    def make(**settings: Any) -> Gateway:
+        made.append(Gateway(**settings))
         return made[-1]
 
     yield make

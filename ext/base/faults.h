@@ -44,7 +44,7 @@
     X(WAITING_ROOM_FULL,         SELF,     NEVER,     503, 503,  0, "http_request_denied",    "pending request queue full") \
     X(REQUEST_TIMED_OUT,         SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "request took longer than allowed") \
     X(START_TIMED_OUT,           SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "response did not start in time") \
-    X(IDLE_TIMED_OUT,            SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "response made no progress in time") \
+    X(IDLE_TIMED_OUT,            SELF,     NEVER,     504, 408,  0, "http_response_timeout",  "response made no progress in time") \
     X(NO_MEMORY,                 SELF,     NEVER,     503, 503,  1, "proxy_internal_error",   "out of memory") \
     X(NO_DESCRIPTORS,            SELF,     NEVER,     503, 503,  0, "proxy_internal_error",   "out of file descriptors") \
     X(STOPPING,                  SELF,     NEVER,     503, 503,  1, "http_request_denied",    "shutting down") \

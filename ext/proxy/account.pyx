@@ -116,7 +116,7 @@ cdef int status_of(const exchange* x) noexcept nogil:
         return x.status
     if x.status == 0:
         return STATUS_LEFT if fault_table[x.fault].blame == CALLER else status
-    if status == 504 and not x.raw:
+    if fault_table[x.fault].status == 504 and not x.raw:
         return 504
     return 500 if is_aborted(x) else x.status
 

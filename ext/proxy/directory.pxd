@@ -23,3 +23,4 @@ cdef directory* directory_share(directory* d) noexcept nogil
 cdef void directory_drop(directory* d) noexcept nogil
 cdef void directory_put(directory* d, target* t) noexcept nogil
 cdef target* directory_find(const directory* d, span space, span name) noexcept nogil
+cdef target* directory_get(const directory* d, uint64_t hash, span name) noexcept nogil

@@ -4,16 +4,14 @@
 Floor      proxy: may cimport every floor below.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
 
 from ext.base.atomics cimport u64_add_full
-from ext.base.span cimport span_of
+from ext.base.fnv cimport FNV_START, fnv_add, fnv_fold, fnv_of
+from ext.base.span cimport span_is, span_of
 from ext.upstream.target cimport target_drop, target_share
-
-cdef uint64_t FNV_START = 14695981039346656037ULL
-cdef uint64_t FNV_STEP = 1099511628211ULL
 
 
 cdef directory* directory_new(uint64_t count_max) noexcept nogil:
@@ -44,21 +42,9 @@ cdef void directory_drop(directory* d) noexcept nogil:
     free(d)
 
 
-cdef uint64_t hashed(uint64_t hash, span s) noexcept nogil:
-    """FNV-1a, its upper half folded in: the lower bits choose the row."""
-    cdef size_t i
-    for i in range(s.len):
-        hash = (hash ^ <uint8_t>s.at[i]) * FNV_STEP
-    return hash
-
-
-cdef inline uint64_t folded(uint64_t hash) noexcept nogil:
-    return hash ^ (hash >> 32)
-
-
 cdef void directory_put(directory* d, target* t) noexcept nogil:
     """Shares the target; its name is not in there yet, and there is room."""
-    cdef uint64_t i = folded(hashed(FNV_START, span_of(t.live.name, t.live.name_len))) & d.mask
+    cdef uint64_t i = fnv_of(span_of(t.live.name, t.live.name_len)) & d.mask
     while d.rows[i] is not NULL:
         i = (i + 1) & d.mask
     d.rows[i] = target_share(t)
@@ -67,8 +53,8 @@ cdef void directory_put(directory* d, target* t) noexcept nogil:
 
 cdef target* directory_find(const directory* d, span space, span name) noexcept nogil:
     """The target of that namespace and name; NULL when there is none. The directory keeps its share."""
-    cdef uint64_t hash = hashed(hashed(hashed(FNV_START, space), span_of(b"/", 1)), name)
-    cdef uint64_t i = folded(hash) & d.mask
+    cdef uint64_t hash = fnv_add(fnv_add(fnv_add(FNV_START, space), span_of(b"/", 1)), name)
+    cdef uint64_t i = fnv_fold(hash) & d.mask
     cdef target* t = d.rows[i]
     while t is not NULL:
         if (
@@ -81,3 +67,13 @@ cdef target* directory_find(const directory* d, span space, span name) noexcept 
         i = (i + 1) & d.mask
         t = d.rows[i]
     return NULL
+
+
+cdef target* directory_get(const directory* d, uint64_t hash, span name) noexcept nogil:
+    """The target of that whole name, whose hash (fnv_of) the caller has; NULL when there is none."""
+    cdef uint64_t i = hash & d.mask
+    cdef target* t = d.rows[i]
+    while t is not NULL and not span_is(name, t.live.name, t.live.name_len):
+        i = (i + 1) & d.mask
+        t = d.rows[i]
+    return t

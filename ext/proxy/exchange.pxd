@@ -39,13 +39,21 @@ from ext.admission.ticket cimport ticket
 from ext.base.arena cimport arena
 from ext.base.chain cimport chain
 from ext.base.faults cimport fault_table
+from ext.base.span cimport span
 from ext.http.head cimport head
 from ext.loop.timers cimport timer
 from ext.mux.stream cimport stream
 from ext.proxy.plan cimport ROLE_GATEWAY
+from ext.proxy.routes cimport host_routes, route_split
 from ext.transport.worker cimport corpse, worker
 from ext.upstream.member cimport member
 from ext.upstream.target cimport target
+
+cdef extern from * nogil:
+    """
+    #define REQUEST_FOREVER UINT64_MAX
+    """
+    const uint64_t REQUEST_FOREVER   # request_ns of a target whose requests may take any time
 
 cdef enum exchange_state:
     EXCHANGE_HEAD
@@ -69,6 +77,8 @@ cdef struct exchange:
     stream* up               # borrows: likewise; NULL before CONNECT
     head* request            # borrows: mem
     target* to               # shares; NULL for what Python serves and for malformed heads
+    host_routes* routes      # shares; NULL where no host was looked up
+    const route_split* split  # borrows: of routes; NULL likewise
     member* at               # borrows: it stays while we hold a slot of it; NULL without an endpoint
     ticket place             # inline
     timer clock              # inline: the nearest of the three timeouts
@@ -115,6 +125,7 @@ cdef struct exchange:
     uint64_t been[2]         # serials of the endpoints that it has left
     uint64_t call_span       # span of the call to the app
     uint8_t trace_flags      # trace_flag of ext.proxy.trace
+    span request_id          # borrows: mem; empty: none was made
 
 cdef void exchange_accept(worker* w, stream* s) noexcept nogil
 cdef void exchange_fail(exchange* x, int fault) noexcept nogil
@@ -125,3 +136,7 @@ cdef void exchange_flow(exchange* x) noexcept nogil
 cdef inline int exchange_status(const exchange* x, int fault) noexcept nogil:
     """What this listener's callers are told of a fault; 0: nothing can or must be said."""
     return fault_table[fault].gateway_status if x.role == ROLE_GATEWAY else fault_table[fault].status
+
+
+cdef inline bint exchange_is_tls(const exchange* x) noexcept nogil:
+    return x.down.via is not NULL and x.down.via.tls is not NULL

@@ -53,6 +53,7 @@ from ext.proxy.relay cimport (
 )
 from ext.proxy.reply cimport reply_continue, reply_cut, reply_fault
 from ext.proxy.rewrite cimport rewrite_request
+from ext.proxy.routes cimport host_routes_drop
 from ext.proxy.route cimport ROUTE_ANSWERED, ROUTE_PYTHON, route_decide, verdict
 from ext.proxy.trace cimport trace_begin
 from ext.stats.shard cimport counter_add
@@ -334,14 +335,14 @@ cdef uint64_t due_of(const exchange* x, int* fault) noexcept nogil:
     cdef uint64_t at
     if x.to is NULL:
         return 0
-    if not x.raw:
+    if not x.raw and x.to.request_ns != REQUEST_FOREVER:
         due = x.start_ns + x.to.request_ns
         fault[0] = REQUEST_TIMED_OUT
-        if x.to.start_ns and x.first_ns == 0:
-            at = x.start_ns + x.to.start_ns
-            if at < due:
-                due = at
-                fault[0] = START_TIMED_OUT
+    if not x.raw and x.to.start_ns and x.first_ns == 0:
+        at = x.start_ns + x.to.start_ns
+        if due == 0 or at < due:
+            due = at
+            fault[0] = START_TIMED_OUT
     if x.to.idle_ns:
         at = (x.moved_ns if x.moved_ns else x.start_ns) + x.to.idle_ns
         if due == 0 or at < due:
@@ -448,6 +449,9 @@ cdef void exchange_end(exchange* x, int cut) noexcept nogil:
     if x.to is not NULL:
         target_drop(x.to)
         x.to = NULL
+    if x.routes is not NULL:
+        host_routes_drop(x.routes)
+        x.routes = NULL
     worker_inter(x.home, &x.grave)
 
 

@@ -6,7 +6,7 @@ Floor      proxy: may cimport every floor below.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcmp, memcpy, memset, strlen
 
 from ext.base.arena cimport arena_take
 from ext.base.faults cimport (
@@ -15,6 +15,7 @@ from ext.base.faults cimport (
     IDLE_TIMED_OUT,
     METHOD_NOT_ALLOWED,
     NO_REVISION,
+    NO_ROUTE,
     REQUEST_TIMED_OUT,
     START_TIMED_OUT,
     WAITING_ROOM_FULL,
@@ -22,7 +23,7 @@ from ext.base.faults cimport (
     fault_table,
 )
 from ext.base.span cimport span, span_of
-from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head
+from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head, head_path
 from ext.http.names cimport name_lookup
 from ext.proxy.context cimport DATE_BYTES, proxy_date
 from ext.proxy.exchange cimport exchange, exchange_status
@@ -75,7 +76,7 @@ cdef void send(exchange* x, head* h, const char* text, size_t n) noexcept nogil:
 
 cdef const char* grpc_code(int status) noexcept nogil:
     """As gRPC maps what a proxy answers (http-grpc-status-mapping), 504 as deadline exceeded."""
-    if status == 504:
+    if status == 504 or status == 408:
         return b"4"
     if status == 503 or status == 502:
         return b"14"
@@ -99,8 +100,10 @@ cdef size_t body_of(exchange* x, int fault, char* text) noexcept nogil:
     cdef span space, revision
     if x.at is not NULL:
         name = x.at.to.name
+    if fault == NO_ROUTE and x.role == ROLE_GATEWAY:
+        return 0
     if fault == REQUEST_TIMED_OUT or fault == START_TIMED_OUT or fault == IDLE_TIMED_OUT:
-        if x.role == ROLE_ACTIVATOR:
+        if x.role == ROLE_ACTIVATOR or x.to.marks:
             return <size_t>snprintf(text, TEXT_MAX, "activator request timeout")
         return <size_t>snprintf(text, TEXT_MAX, "request timeout")
     if fault == NO_REVISION:
@@ -129,8 +132,9 @@ cdef void reply_fault(exchange* x, int fault) noexcept nogil:
     cdef int status = exchange_status(x, fault)
     begin(x, &h, fields, status)
     h.keep_alive = not row.close
-    add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
-    if text[n - 1] == b'\n':
+    if x.grpc or n:
+        add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
+    if n and text[n - 1] == b'\n':
         add_text(&h, b"X-Content-Type-Options", b"nosniff")
     snprintf(cause, TEXT_MAX, "%s; error=%s; details=\"%s\"", speaker(x), row.type, row.detail)
     add_text(&h, b"Proxy-Status", cause)
@@ -177,6 +181,30 @@ cdef void reply_bare(exchange* x, int status, const char* text, size_t n) noexce
     if n:
         add_text(&h, b"Content-Type", b"text/plain; charset=utf-8")
     send(x, &h, text, n)
+
+
+cdef void reply_redirect(exchange* x) noexcept nogil:
+    """To the same place by https; port 80 is cut, any other stays (NW spec 1.12)."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    cdef span host = x.request.authority
+    cdef span path = head_path(x.request)
+    cdef char* made = <char*>arena_take(x.mem, host.len + path.len + 9)
+    cdef char* to = made
+    begin(x, &h, fields, 301)
+    if host.len > 3 and memcmp(host.at + host.len - 3, b":80", 3) == 0:
+        host.len -= 3
+    if made is not NULL:
+        memcpy(to, b"https://", 8)
+        memcpy(to + 8, host.at, host.len)
+        to += 8 + host.len
+        if path.len == 0 or path.at[0] != c'/':
+            to[0] = c'/'
+            to += 1
+        if path.len:
+            memcpy(to, path.at, path.len)
+        add(&h, b"Location", made, <size_t>(to - made) + path.len)
+    send(x, &h, NULL, 0)
 
 
 cdef void reply_with_hash(exchange* x, span hash_value) noexcept nogil:

@@ -9,8 +9,10 @@ from libc.stdint cimport uint8_t
 from ext.base.arena cimport arena_take
 from ext.base.faults cimport (
     BAD_ORIGINAL_HOST,
+    BAD_REQUEST_HOST,
     EXPECTATION_FAILED,
     METHOD_NOT_ALLOWED,
+    NO_ENDPOINT,
     NO_REVISION,
     NO_ROUTE,
 )
@@ -28,20 +30,23 @@ from ext.http.names cimport (
     NAME_KNATIVE_SERVING_REVISION,
     NAME_USER_AGENT,
 )
-from ext.proxy.context cimport proxy_context, proxy_of
-from ext.proxy.directory cimport directory_find
-from ext.proxy.exchange cimport exchange, exchange_fail
+from ext.proxy.context cimport proxy_context, proxy_of, proxy_random
+from ext.proxy.directory cimport directory_find, directory_get
+from ext.proxy.exchange cimport exchange, exchange_fail, exchange_is_tls
+from ext.proxy.match cimport match_host, match_path, match_split
 from ext.proxy.plan cimport (
     ROLE_ACTIVATOR,
-    ROLE_GATEWAY,
     ROLE_SIDECAR,
+    SERVE_HOSTS,
     SERVE_NOTHING,
     SERVE_PYTHON,
     SERVE_TARGET,
     proxy_plan,
     service,
 )
-from ext.proxy.reply cimport reply_bare, reply_text, reply_with_hash
+from ext.proxy.reply cimport reply_bare, reply_redirect, reply_text, reply_with_hash
+from ext.proxy.routes cimport host_routes, host_routes_share, route_path
+from ext.proxy.text cimport text_span
 from ext.stats.shard cimport counter_add
 from ext.upstream.target cimport target, target_share
 
@@ -109,7 +114,7 @@ cdef verdict probe_answer(exchange* x, span agent, span probe) noexcept nogil:
 
 cdef void echo_hash(exchange* x) noexcept nogil:
     """The ingress asks whether its newest configuration has arrived (DP-031, DP-177)."""
-    cdef span hash_value = value_of(x.request, NAME_K_NETWORK_HASH)
+    cdef span hash_value = route_hash(x)
     if hash_value.len == 0:
         reply_text(x, 400, b"a probe request must contain a non-empty \"K-Network-Hash\" header\n", 65, hash_value)
     else:
@@ -222,6 +227,48 @@ cdef target* target_named(exchange* x) noexcept nogil:
     return directory_find(proxy_of(x.home).plan.targets, space, name)
 
 
+# ── as a gateway ──────────────────────────────────────────────────────────
+
+cdef span route_hash(const exchange* x) noexcept nogil:
+    """K-Network-Hash as whoever is behind us is to see it (NW spec 1.9); empty when there is none."""
+    cdef span value = value_of(x.request, NAME_K_NETWORK_HASH)
+    if x.routes is not NULL and span_is(value, b"override", 8):
+        return text_span(x.routes.hash)
+    return value
+
+
+cdef target* target_routed(exchange* x, const service* s) noexcept nogil:
+    """The target of the split that the request falls to; NULL: it has been answered."""
+    cdef const proxy_plan* plan = proxy_of(x.home).plan
+    cdef bint secure = exchange_is_tls(x)
+    cdef host_routes* routes = NULL
+    cdef const route_path* path = NULL
+    cdef target* to
+    if plan.hosts is not NULL:
+        routes = match_host(plan.hosts, x.request.authority, s.private)
+    if routes is not NULL:
+        path = match_path(routes, x.request, secure)
+    if path is NULL:
+        exchange_fail(x, NO_ROUTE)
+        return NULL
+    if path.redirect and not secure:
+        if x.request.authority.len:
+            reply_redirect(x)
+        else:
+            exchange_fail(x, BAD_REQUEST_HOST)
+        return NULL
+    x.routes = host_routes_share(routes)
+    x.split = match_split(path, proxy_random(proxy_of(x.home)))
+    to = NULL
+    if x.split is not NULL:
+        to = directory_get(plan.targets, x.split.target.hash, text_span(x.split.target))
+    if to is NULL:
+        exchange_fail(x, NO_ENDPOINT)
+    elif to.marks and activator_answer(x) != ROUTE_FORWARD:
+        to = NULL
+    return to
+
+
 # ── what becomes of a request ─────────────────────────────────────────────
 
 cdef bint original_host_is_bad(exchange* x) noexcept nogil:
@@ -263,12 +310,17 @@ cdef verdict route_decide(exchange* x) noexcept nogil:
     if answer != ROUTE_FORWARD:
         return answer
     x.grpc = span_starts(value_of(h, NAME_CONTENT_TYPE), b"application/grpc", 16)
-    to = s.to if s.kind == SERVE_TARGET else target_named(x)
+    if s.kind == SERVE_HOSTS:
+        to = target_routed(x, s)
+        if to is NULL:
+            return ROUTE_ANSWERED
+    else:
+        to = s.to if s.kind == SERVE_TARGET else target_named(x)
     if to is NULL:
         exchange_fail(x, NO_REVISION)
         return ROUTE_ANSWERED
     x.to = target_share(to)
-    if s.role != ROLE_GATEWAY and route_trusts(x):
+    if route_trusts(x):
         if s.role == ROLE_SIDECAR:
             x.bypass = to.only is not NULL and value_of(h, NAME_K_KUBELET_PROBE).len > 0
             x.proxied = span_is(value_of(h, NAME_K_PROXY_REQUEST), b"activator", 9)
