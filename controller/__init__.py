@@ -1,0 +1,1 @@
+"""controller: the decisions. Reads and writes Kubernetes objects; never touches a request."""
