@@ -78,6 +78,7 @@ def many(kind: Kind, entries: list[Entry], version: int, wanted: Form) -> bytes:
         head = {"kind": PARTIAL + "List", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": str(version)}}
         return encode({**head, "items": [tables.partial(each.object()) for each in entries]})
     items = b",".join(each.body for each in entries)
-    return b'{"kind":"%sList","apiVersion":"%s","metadata":{"resourceVersion":"%d"},"items":[%s]}\n' % (
-        kind.kind.encode(), kind.api_version.encode(), version, items,
+    metadata = {"resourceVersion": str(version)} if kind.model else {"continue": "", "resourceVersion": str(version)}
+    return b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[%s]}\n' % (
+        kind.kind.encode(), kind.api_version.encode(), encode(metadata), items,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.local.api.fields import (
-    Fields, Path, children, compared, document, members, owned, parse, printed, with_named, without,
+    Fields, Path, check_keys, children, compared, document, members, owned, parse, printed, with_named, without,
 )  # fmt: skip
 from controller.local.api.shape import Shape
 from controller.local.api.status import ApiError, Cause
@@ -44,13 +44,13 @@ class Manager:
     api_version: str
     subresource: str = ""
 
-    def said(self, time: str) -> str:
+    def said(self) -> str:
         """For a message about a conflict."""
         shown = json.dumps(self.name)
         if self.subresource:
             shown += f" with subresource {json.dumps(self.subresource)}"
         if self.operation == UPDATE:
-            shown += f" using {self.api_version}" + (f" at {time}" if time else "")
+            shown += f" using {self.api_version}"
         return shown
 
 
@@ -144,8 +144,6 @@ def merged(shape: Shape, live: Any, config: Any) -> Any:
         return found
     before = {element: each for element, _, each in children(shape, live)}
     after = {element: each for element, _, each in children(shape, config)}
-    if len(after) != len(config):
-        raise ValueError("duplicate entries")
     items, order, placed = [], list(after), set()
     for element, each in before.items():
         if element not in after:
@@ -177,6 +175,7 @@ def applied(
         ledger.fields[before] = compared(shape, {"metadata": {}}, live)[0] - _NEVER_OWNED
         ledger.times[before] = now
     last = ledger.fields.get(manager, set())
+    check_keys(shape, config)
     found = merged(shape, live, config)
     mine = {path for path in owned(shape, config) if not _ignored(path, manager.subresource, has_status)}
     ledger.fields[manager] = mine
@@ -189,7 +188,8 @@ def applied(
         _refuse_conflicts(ledger, changed, manager)
     ledger.yield_fields(changed | removed, manager)
     ledger.fields[manager] = mine - _NEVER_OWNED
-    ledger.times[manager] = now
+    if changed or removed:
+        ledger.times[manager] = now
     if manager.name == "kubectl" and LAST_APPLIED in (found.get("metadata", {}).get("annotations") or {}):
         found["metadata"]["annotations"][LAST_APPLIED] = _last_applied(config)
     found.setdefault("metadata", {})["managedFields"] = ledger.entries()
@@ -209,7 +209,7 @@ def _refuse_conflicts(ledger: Ledger, changed: Fields, mine: Manager) -> None:
     found: list[tuple[str, Path]] = []
     for manager, fields in ledger.fields.items():
         if manager != mine:
-            said = manager.said(ledger.times.get(manager, ""))
+            said = manager.said()
             found += [(said, path) for path in fields & changed]
     if not found:
         return

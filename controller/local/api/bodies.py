@@ -95,7 +95,7 @@ def validation(query: dict[str, str], options: str) -> str:
     """How strict a write wants the server to be: `fieldValidation` of its query."""
     mode = query.get("fieldValidation") or WARN
     if mode not in (STRICT, WARN, IGNORE):
-        wrong = status.field_unsupported("fieldValidation", mode, [IGNORE, STRICT, WARN])
+        wrong = status.field_unsupported("fieldValidation", mode, ["", IGNORE, STRICT, WARN])
         raise status.invalid(options, "meta.k8s.io", "", [wrong])
     return mode
 
@@ -110,7 +110,8 @@ def checked(kind: Kind, found: Object, mode: str, twice: list[str], patch: str |
     if kind.model and (misfit := first_misfit(kind.shape, found)):
         said = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {misfit}'
         raise status.bad_request(said)
-    unknown = [f'unknown field "{path}"' for path in pruned(kind.shape, found)]
+    paths = list(pruned(kind.shape, found))
+    unknown = [f'unknown field "{path}"' for path in (paths if kind.model else sorted(paths))]
     problems = [f'duplicate field "{path}"' for path in twice] + unknown
     if mode == STRICT and problems:
         said = "strict decoding error: " + ", ".join(problems)

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any
 
 from controller.local.api.deletion import BACKGROUND, FOREGROUND, ORPHANING, WAITING, DeleteOptions, delete
-from controller.local.api.registry import Registry, Request
+from controller.local.api.registry import Registry, Request, tidy
 from controller.local.api.status import ApiError
 from controller.local.api.store import DELETED, Change, Entry
 
@@ -140,7 +140,9 @@ class Collector:
         resource, namespace, name = key
         kind = self._registry.catalogue.of(resource)
         entry = self._registry.get(kind, namespace, name)
-        self._registry.keep(kind, entry.object(), transform(entry.object()), Request())
+        found = transform(entry.object())
+        tidy(found["metadata"])
+        self._registry.keep(kind, entry.object(), found, Request())
 
     def _wait_for_dependents(self, key: Key, uid: str) -> None:
         is_blocked = False

@@ -34,8 +34,6 @@ def _pod_spec(spec: Object) -> None:
 def _container(container: Object) -> None:
     container.setdefault("imagePullPolicy", _LATEST if _is_latest(container.get("image", "")) else _NOT_LATEST)
     container.setdefault("resources", {})
-    for name, wanted in (container["resources"].get("limits") or {}).items():
-        container["resources"].setdefault("requests", {}).setdefault(name, wanted)
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")
     for port in container.get("ports") or ():
@@ -79,6 +77,9 @@ def _http_get(source: Object) -> None:
 def _pod(found: Object) -> None:
     spec = found.setdefault("spec", {})
     _pod_spec(spec)
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        for name, wanted in (container["resources"].get("limits") or {}).items():
+            container["resources"].setdefault("requests", {}).setdefault(name, wanted)
     spec.setdefault("enableServiceLinks", True)
     status = found.setdefault("status", {})
     status.setdefault("phase", "Pending")
@@ -124,7 +125,7 @@ def _replica_set(found: Object) -> None:
     found.setdefault("status", {"replicas": 0})
 
 
-def _service(found: Object, allocate: Allocate) -> None:
+def _service(found: Object) -> None:
     spec = found.setdefault("spec", {})
     kind = spec.setdefault("type", "ClusterIP")
     spec.setdefault("sessionAffinity", "None")
@@ -133,21 +134,13 @@ def _service(found: Object, allocate: Allocate) -> None:
         if not port.get("targetPort"):
             port["targetPort"] = port.get("port")
     if kind != "ExternalName":
-        if not spec.get("clusterIP"):
-            spec["clusterIP"] = allocate()
-        spec.setdefault("clusterIPs", [spec["clusterIP"]])
         spec.setdefault("internalTrafficPolicy", "Cluster")
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
     if kind in ("NodePort", "LoadBalancer"):
         spec.setdefault("externalTrafficPolicy", "Cluster")
     found.setdefault("status", {"loadBalancer": {}}).setdefault("loadBalancer", {})
 
 
 def _namespace(found: Object) -> None:
-    spec = found.setdefault("spec", {})
-    spec.setdefault("finalizers", ["kubernetes"])
-    found.setdefault("status", {}).setdefault("phase", "Active")
     metadata = found["metadata"]
     metadata["labels"] = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata.get("name", "")}
 
@@ -163,8 +156,8 @@ def _secret(found: Object) -> None:
 
 def _event(found: Object) -> None:
     found.setdefault("source", {})
-    found.setdefault("reportingComponent", found["source"].get("component", ""))
-    found.setdefault("reportingInstance", found["source"].get("host", ""))
+    found.setdefault("reportingComponent", "")
+    found.setdefault("reportingInstance", "")
     for field in ("firstTimestamp", "lastTimestamp", "eventTime"):
         found.setdefault(field, None)
 
@@ -195,13 +188,25 @@ def _part(name: str) -> Callable[[Object], None]:
 _FILL: dict[str, Callable[[Object], None]] = {
     "Pod": _pod, "Deployment": _deployment, "ReplicaSet": _replica_set, "Namespace": _namespace, "Secret": _secret,
     "Event": _event, "EndpointSlice": _endpoint_slice, "Endpoints": _endpoints, "Lease": _part("spec"),
-    "Node": _part("status"),
+    "Node": _part("status"), "Service": _service,
 }  # fmt: skip
 
 
-def fill(kind: str, found: Object, allocate: Allocate) -> None:
-    """Completes an object of one of Kubernetes' own kinds, in place. `allocate` gives a free address to a Service."""
-    if kind == "Service":
-        _service(found, allocate)
-    elif kind in _FILL:
+def fill(kind: str, found: Object) -> None:
+    """Completes an object of one of Kubernetes' own kinds, in place; who wrote the object owns these fields."""
+    if kind in _FILL:
         _FILL[kind](found)
+
+
+def settle(kind: str, found: Object, allocate: Allocate) -> None:
+    """Adds, in place, what the server decides and nobody owns. `allocate` gives a free address to a Service."""
+    spec = found.get("spec") or {}
+    if kind == "Namespace":
+        found["spec"] = {"finalizers": ["kubernetes"], **spec}
+        found.setdefault("status", {}).setdefault("phase", "Active")
+    elif kind == "Service" and spec.get("type") != "ExternalName":
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = allocate()
+        spec.setdefault("clusterIPs", [spec["clusterIP"]])
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")

@@ -41,7 +41,7 @@ def read_options(document: Object, query: dict[str, str]) -> DeleteOptions:
     wishes = document.get("preconditions") or {}
     dry = document.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
     if dry not in ([], ["All"]):
-        wrong = status.field_unsupported("dryRun", str(dry[0]), ["All"])
+        wrong = status.field_unsupported("dryRun", list(dry), ["All"])
         raise status.invalid("DeleteOptions", "meta.k8s.io", "", [wrong])
     propagation = document.get("propagationPolicy") or query.get("propagationPolicy", "")
     orphan = document.get("orphanDependents", query.get("orphanDependents"))
@@ -69,7 +69,7 @@ def delete(registry: Registry, kind: Kind, namespace: str, name: str, options: D
         ("uid", options.uid, before["uid"]), ("resourceVersion", options.version, before["resourceVersion"]),
     ):  # fmt: skip
         if wanted and wanted != found:
-            raise status.precondition(kind.plural, kind.group, name, field, wanted, found)
+            raise status.other_record(kind.kind, kind.group, name, field, wanted, found)
     if kind.resource == "namespaces" and name in KEPT_NAMESPACES:
         raise status.forbidden("namespaces", "", name, "this namespace may not be deleted")
     new = _marked(kind, old, options)

@@ -108,7 +108,8 @@ def _aggregated(kind: Kind) -> Object:
     def response(group: str, version: str, name: str) -> Object:
         return {"group": group, "version": version, "kind": name}
 
-    own = response(kind.group, kind.version, kind.kind)
+    # For the core group the version is left empty, as kube-apiserver has it.
+    own = response(kind.group, kind.version if kind.group else "", kind.kind)
     found: Object = {
         "resource": kind.plural, "responseKind": own, "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.one, "verbs": _verbs(kind),

@@ -158,6 +158,8 @@ def compared(shape: Shape, old: Any, new: Any) -> tuple[Fields, Fields]:
     def walk(shape: Shape, old: Any, new: Any, path: Path) -> None:
         if old == new and type(old) is type(new):
             return
+        if old is None and isinstance(new, dict | list):
+            old = type(new)()
         if type(old) is not type(new) or shape.is_leaf(old) or shape.is_leaf(new):
             changed.add(path)
             return
@@ -193,14 +195,25 @@ def without(shape: Shape, value: Any, gone: Fields) -> Any:
             if below is None:
                 kept.append((element, each))
             elif "." not in below:
-                left = walk(inner, each, below)
-                if left is not None:
-                    kept.append((element, left))
-        if not kept:
-            return None
+                kept.append((element, walk(inner, each, below)))
         return {element[2:]: each for element, each in kept} if isinstance(value, dict) else [each for _, each in kept]
 
-    return walk(shape, value, trie) or {}
+    return walk(shape, value, trie)
+
+
+def check_keys(shape: Shape, value: Any, path: Path = ()) -> None:
+    """Raises ValueError if a list that is a map or a set has two items of one key, or an item without."""
+    if shape.is_leaf(value):
+        return
+    if isinstance(value, list):
+        seen: set[str] = set()
+        for each in value:
+            element = element_of(shape, each)
+            if element in seen:
+                raise ValueError(f"{printed(path)}: duplicate entries for key {printed((element,))}")
+            seen.add(element)
+    for element, inner, each in children(shape, value):
+        check_keys(inner, each, (*path, element))
 
 
 def printed(path: Path) -> str:

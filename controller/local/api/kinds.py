@@ -98,7 +98,7 @@ class Kind:
         return from_schema(self.schema, metadata=models.shape("meta_v1.ObjectMeta"))
 
 
-_TEMPLATE: Object = {"metadata": {}, "spec": {}}
+_TEMPLATE: Object = {"metadata": {}, "spec": {"containers": None}}
 
 _OWN: tuple[Kind, ...] = (
     Kind(
@@ -113,7 +113,7 @@ _OWN: tuple[Kind, ...] = (
     ),
     Kind(
         group="", version="v1", plural="pods", kind="Pod", short_names=("po",), categories=("all",), status=True,
-        gives_back=True, model="core_v1.Pod", empty={"spec": {}, "status": {}},
+        gives_back=True, model="core_v1.Pod", empty={"spec": {"containers": None}, "status": {}},
         selectable=frozenset([
             "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
             "status.phase", "status.podIP", "status.nominatedNodeName",
@@ -142,7 +142,10 @@ _OWN: tuple[Kind, ...] = (
     ),
     Kind(
         group="", version="v1", plural="events", kind="Event", short_names=("ev",), generation=False,
-        model="core_v1.Event", empty={"involvedObject": {}, "source": {}},
+        model="core_v1.Event", empty={
+            "involvedObject": {}, "source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": None,
+            "reportingComponent": "", "reportingInstance": "",
+        },
         selectable=frozenset([
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
             "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",

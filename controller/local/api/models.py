@@ -62,7 +62,7 @@ def shape(reference: str) -> Shape:
 
 def _field(owner: str, field: str, annotation: str) -> Shape:
     said, is_list = _taken_apart(annotation)
-    inner = _value(owner, said)
+    inner = _value(owner, field, said)
     key = f"{owner.rpartition('.')[2]}.{field}"
     if is_list:
         found = Shape(ARRAY)
@@ -84,21 +84,24 @@ def _field(owner: str, field: str, annotation: str) -> Shape:
     return inner
 
 
-def _value(owner: str, said: str) -> Shape:
+_QUANTITIES = frozenset(["allocatable", "allocatedResources", "capacity", "limits", "overhead", "requests"])
+"""Maps of quantities: everywhere else a map holds words."""
+
+
+def _value(owner: str, field: str, said: str) -> Shape:
     if said in _SCALARS:
         return Shape(_SCALARS[said])
     if said == "dict":
-        return _strings()
+        return _words(QUANTITY if field in _QUANTITIES else STRING)
     if said in ("object", "Any", "FieldsV1", "runtime.RawExtension"):
         return ANYTHING
     return shape(_reference(owner, said))
 
 
 @cache
-def _strings() -> Shape:
-    """A map of words to words or quantities."""
+def _words(of: str) -> Shape:
     found = Shape(OBJECT)
-    found.values = Shape(QUANTITY)
+    found.values = Shape(of)
     return found
 
 

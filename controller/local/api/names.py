@@ -41,7 +41,7 @@ _PREFIX_CHARS_MAX = 58
 def problems(name: str, rule: str) -> list[str]:
     """What is wrong with a name under SUBDOMAIN, LABEL or SERVICE_LABEL, in the API's words."""
     longest, pattern, meaning, example = _RULES[rule]
-    found = [f"must be no more than {longest} bytes"] if len(name) > longest else []
+    found = [f"must be no more than {longest} characters"] if len(name) > longest else []
     if rule == LABEL and not re.fullmatch(pattern, name) and re.fullmatch(_SUBDOMAIN, name):
         found.append("must not contain dots")
     elif not re.fullmatch(pattern, name):

@@ -15,7 +15,7 @@ from typing import Any
 
 from controller.local.api import apply, names, status
 from controller.local.api.checking import violations
-from controller.local.api.defaults import fill
+from controller.local.api.defaults import fill, settle
 from controller.local.api.kinds import Catalogue, Kind
 from controller.local.api.rules import broken
 from controller.local.api.selectors import Selection
@@ -60,6 +60,13 @@ def _as_it_is(kind: Kind, operation: str, found: Object, old: Object | None, req
 def timestamp(moment: datetime | None = None) -> str:
     """Now, as the API writes it."""
     return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tidy(metadata: Object) -> None:
+    """Empty lists and maps of an object's metadata are not there."""
+    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if field in metadata and not metadata[field]:
+            del metadata[field]
 
 
 class Registry:
@@ -115,8 +122,6 @@ class Registry:
         if kind.status:
             found.pop("status", None)
         found = self._completed(kind, found, None, request)
-        if not request.is_apply:
-            self._own(kind, None, found, request)
         name = found["metadata"]["name"]
         if self.store.get(kind.resource, namespace, name) is not None:
             raise status.already_exists(kind.plural, kind.group, name)
@@ -136,8 +141,6 @@ class Registry:
         new = self._merged(kind, old, new, request)
         new = self._completed(kind, new, old, request)
         self._count_generation(kind, old, new)
-        if not request.is_apply:
-            self._own(kind, old, new, request)
         return self.keep(kind, old, new, request)
 
     def keep(self, kind: Kind, old: Object, new: Object, request: Request) -> Object:
@@ -147,9 +150,8 @@ class Registry:
         if request.dry_run:
             return new
         if self.is_finished(kind, new):
-            if not apply.is_same(old, new):
-                self.store.write(kind.resource, namespace, name, new)
-            return self.store.delete(kind.resource, namespace, name).object()
+            self.store.delete(kind.resource, namespace, name)
+            return new
         if apply.is_same(old, new):
             return old
         self.store.write(kind.resource, namespace, name, new)
@@ -189,7 +191,7 @@ class Registry:
                     "FieldValueInvalid", f"Invalid value: {version or 0}: must be specified for an update",
                     "metadata.resourceVersion",
                 )  # fmt: skip
-                raise status.invalid(kind.kind, kind.group, name, [wrong])
+                raise status.invalid(kind.plural, kind.group, name, [wrong])
         elif version != before["resourceVersion"]:
             raise status.conflict(kind.plural, kind.group, name)
 
@@ -225,16 +227,21 @@ class Registry:
         return new
 
     def _completed(self, kind: Kind, found: Object, old: Object | None, request: Request) -> Object:
-        """Defaults, admission and rules, in this order."""
+        """Defaults, owners, admission, what the server adds, and rules, in this order.
+
+        What an admission adds belongs to nobody, so that no two managers meet in it.
+        """
         metadata = found["metadata"]
+        tidy(metadata)
         if kind.model:
-            fill(kind.kind, found, self._addresses.take)
-            causes = list(broken(kind.kind, found, old))
-        else:
+            fill(kind.kind, found)
+        if not request.is_apply:
+            self._own(kind, old, found, request)
+        if not kind.model:
             causes = list(violations(kind.shape, found))
-        for field in ("labels", "annotations", "finalizers", "ownerReferences"):
-            if field in metadata and not metadata[field]:
-                del metadata[field]
+        else:
+            settle(kind.kind, found, self._addresses.take)
+            causes = list(broken(kind.kind, found, old))
         causes = [*names.metadata_problems(metadata, kind.name_rule), *self._finalizer_problems(metadata, old), *causes]
         if causes:
             raise status.invalid(kind.kind, kind.group, metadata.get("name", ""), causes)
@@ -271,9 +278,13 @@ class Registry:
             if not entries and not old["metadata"].get("managedFields"):
                 return
         manager = apply.Manager(request.manager, apply.UPDATE, kind.api_version, request.subresource)
-        found = apply.updated(
-            kind.shape, before, new, manager, timestamp(), has_status=kind.status, entries=entries,
-        )  # fmt: skip
+        try:
+            found = apply.updated(
+                kind.shape, before, new, manager, timestamp(), has_status=kind.status, entries=entries,
+            )  # fmt: skip
+        except ValueError:
+            # An item without its key has no owner; the rules of its kind say whether it may be stored.
+            found = entries
         if found:
             new["metadata"]["managedFields"] = found
 

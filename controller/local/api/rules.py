@@ -106,19 +106,22 @@ def _workload(found: Object, old: Object | None) -> Found:
     if spec.get("replicas", 0) < 0:
         yield field_invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
     selector = spec.get("selector")
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     if not selector:
         yield field_required("spec.selector")
+        yield _unselected(labels)
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield field_invalid("spec.selector", "{}", f"empty selector is invalid for {found['kind'].lower()}")
-    else:
-        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
-        if not _selects(selector, labels):
-            why = "`selector` does not match template `labels`"
-            shown = f"Invalid value: {_shown(labels)}: {why}"
-            yield Cause("FieldValueInvalid", shown, "spec.template.metadata.labels")
+    elif not _selects(selector, labels):
+        yield _unselected(labels)
     yield from _pod_spec((spec.get("template") or {}).get("spec") or {}, "spec.template.spec", ("Always",))
     if old is not None and selector != (old.get("spec") or {}).get("selector"):
         yield _immutable("spec.selector", selector)
+
+
+def _unselected(labels: dict[str, str]) -> Cause:
+    shown = f"Invalid value: {_shown(labels)}: `selector` does not match template `labels`"
+    return Cause("FieldValueInvalid", shown, "spec.template.metadata.labels")
 
 
 def _selects(selector: Object, labels: dict[str, str]) -> bool:
@@ -197,6 +200,10 @@ def _secret(found: Object, old: Object | None) -> Found:
     yield from _keys(found.get("data"), "data")
     if old is not None and found.get("type") != old.get("type"):
         yield _immutable("type", found.get("type"))
+    if found.get("type") == "kubernetes.io/tls":
+        for key in ("tls.crt", "tls.key"):
+            if key not in (found.get("data") or {}):
+                yield field_required(f"data[{key}]")
     yield from _sealed(found, old, ("data",))
 
 

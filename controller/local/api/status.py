@@ -5,6 +5,7 @@ Codes, reasons, messages and causes are those of kube-apiserver, because clients
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +87,17 @@ def conflict(resource: str, group: str, name: str, why: str = MODIFIED) -> ApiEr
 
 
 def precondition(resource: str, group: str, name: str, field: str, wanted: str, found: str) -> ApiError:
-    """A caller named the uid or version that it means, and the object has another."""
+    """An update names another uid than the object has."""
     said = field.upper() if field == "uid" else "ResourceVersion"
     why = f"Precondition failed: {said} in precondition: {wanted}, {said} in object meta: {found}"
     return conflict(resource, group, name, why)
+
+
+def other_record(kind: str, group: str, name: str, field: str, wanted: str, found: str) -> ApiError:
+    """A deletion names another uid, or another version, than the object has."""
+    said, done = ("UID", "deleted and then recreated") if field == "uid" else ("ResourceVersion", "modified")
+    why = f"the {said} in the precondition ({wanted}) does not match the {said} in record ({found})."
+    return conflict(kind, group, name, f"{why} The object might have been {done}")
 
 
 def bad_request(message: str) -> ApiError:
@@ -141,8 +149,12 @@ def too_large(limit_bytes: int) -> ApiError:
     return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit_bytes}")
 
 
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
 def field_invalid(field: str, value: Any, why: str) -> Cause:
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    shown = _shown(value)
     return Cause("FieldValueInvalid", f"Invalid value: {shown}: {why}", field)
 
 
@@ -150,13 +162,13 @@ def field_required(field: str, why: str = "") -> Cause:
     return Cause("FieldValueRequired", "Required value" + (f": {why}" if why else ""), field)
 
 
-def field_unsupported(field: str, value: str, wanted: list[str]) -> Cause:
-    names = ", ".join(f'"{each}"' for each in wanted)
-    return Cause("FieldValueNotSupported", f'Unsupported value: "{value}": supported values: {names}', field)
+def field_unsupported(field: str, value: str | list[str], wanted: list[str]) -> Cause:
+    names, shown = ", ".join(f'"{each}"' for each in wanted), json.dumps(value, ensure_ascii=False)
+    return Cause("FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {names}", field)
 
 
 def field_duplicate(field: str, value: Any) -> Cause:
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    shown = _shown(value)
     return Cause("FieldValueDuplicate", f"Duplicate value: {shown}", field)
 
 

@@ -53,7 +53,7 @@ def patched(shape: Shape, document: Object, change: Object) -> Object:
         if name.startswith(_ORDER) and name[len(_ORDER) :] not in change:
             field = name[len(_ORDER) :]
             if isinstance(found.get(field), list):
-                found[field] = _ordered(shape.field(field), found[field], change[name])
+                found[field] = _ordered(shape.field(field), found[field], found[field], change[name])
     return found
 
 
@@ -77,21 +77,23 @@ def _list(shape: Shape, live: list[Any], change: list[Any], order: list[Any] | N
     if "merge" not in shape.strategies:
         return [_plain(each) for each in change]
     if any(isinstance(each, dict) and each.get(_DIRECTIVE) == "replace" for each in change):
-        return [_plain(each) for each in change if each.get(_DIRECTIVE) != "replace" or len(each) > 1]
+        return [_plain(each) for each in change if each.get(_DIRECTIVE) != "replace"]
     if not shape.merge_key:
         found = live + [each for each in change if each not in live]
-        return _ordered(shape, found, order) if order else found
-    found = list(live)
+        return _ordered(shape, found, live, change if order is None else order)
+    found, wanted = list(live), []
     for each in change:
         key = _key(shape, each)
         places = [number for number, item in enumerate(found) if item.get(shape.merge_key) == key]
         if each.get(_DIRECTIVE) == "delete":
             found = [item for item in found if item.get(shape.merge_key) != key]
-        elif places:
+            continue
+        wanted.append(each)
+        if places:
             found[places[0]] = patched(shape.item(), found[places[0]], each)
         else:
             found.append(patched(shape.item(), {}, each))
-    return _ordered(shape, found, order) if order else found
+    return _ordered(shape, found, live, wanted if order is None else order)
 
 
 def _key(shape: Shape, item: Any) -> Any:
@@ -100,17 +102,18 @@ def _key(shape: Shape, item: Any) -> Any:
     return item[shape.merge_key]
 
 
-def _ordered(shape: Shape, items: list[Any], order: list[Any]) -> list[Any]:
-    """Items in the order that the patch asks for; those that it does not name keep their place before their follower."""
+def _ordered(shape: Shape, items: list[Any], live: list[Any], order: list[Any]) -> list[Any]:
+    """Items that the patch names in its order; the others stand before those that they stood before."""
 
-    def key(item: Any) -> Any:
-        return item.get(shape.merge_key) if shape.merge_key and isinstance(item, dict) else item
+    def key(item: Any) -> str:
+        return repr(item.get(shape.merge_key) if shape.merge_key and isinstance(item, dict) else item)
 
-    places = {repr(key(each)): number for number, each in enumerate(order)}
-    ranks, rank = [], -1.0
-    for item in items:
-        place = places.get(repr(key(item)))
-        rank = float(place) if place is not None else rank + 0.5 if rank == int(rank) else rank
-        ranks.append(rank)
-    numbered = sorted(range(len(items)), key=lambda number: (ranks[number], number))
-    return [items[number] for number in numbered]
+    before = {key(each): number for number, each in enumerate(live)}
+    asked = {key(each): number for number, each in enumerate(order)}
+    named = sorted((each for each in items if key(each) in asked), key=lambda each: asked[key(each)])
+    others = [each for each in items if key(each) not in asked]
+    found: list[Any] = []
+    while named and others:
+        first, place = before[key(others[0])], before.get(key(named[0]))
+        found.append(others.pop(0) if place is not None and first < place else named.pop(0))
+    return found + named + others

@@ -59,7 +59,10 @@ def _columns(names: str) -> tuple[Column, ...]:
     found = []
     for word in names.split():
         name = word.rstrip("*").replace("_", " ")
-        found.append(_NAME if name == "Name" else _AGE if name == "Age" else Column(name, "", priority=int("*" in word)))
+        if name == "Age":
+            found.append(_AGE)
+        else:
+            found.append(Column(name, "", priority=int("*" in word), format="name" if name == "Name" else ""))
     return tuple(found)
 
 

@@ -294,7 +294,7 @@ def _twice(raw: bytes, found: Object, mode: str) -> list[str]:
 def _request(http: HttpRequest, query: dict[str, str], user: str, options: str, subresource: str = "") -> Request:
     dry = query.get("dryRun", "")
     if dry not in ("", "All"):
-        raise status.invalid(options, "meta.k8s.io", "", [status.field_unsupported("dryRun", dry, ["All"])])
+        raise status.invalid(options, "meta.k8s.io", "", [status.field_unsupported("dryRun", [dry], ["All"])])
     manager = query.get("fieldManager", "")
     if len(manager) > 128:
         wrong = _too_long(manager)
@@ -316,8 +316,7 @@ def _version(query: dict[str, str]) -> int | None:
     if not text or text == "0":
         return None
     if not text.isdigit():
-        wrong = status.field_invalid("resourceVersion", text, "strconv.ParseUint: parsing \"" + text + "\": invalid syntax")
-        raise status.invalid("ListOptions", "meta.k8s.io", "", [wrong])
+        raise status.bad_request(f'Invalid value: "{text}": a resourceVersion is a number')
     return int(text)
 
 
@@ -330,7 +329,7 @@ def _check_match(query: dict[str, str], *, is_watch: bool) -> None:
             why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
             causes.append(status.field_forbidden(field, why))
         elif initial is None and match:
-            causes.append(status.field_forbidden(field, "resourceVersionMatch is forbidden for watch"))
+            causes.append(status.field_forbidden(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
     elif initial is not None:
         causes.append(status.field_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     elif match and not query.get("resourceVersion"):
