@@ -28,10 +28,10 @@ build: build/engine.stamp build/launcher.stamp
 demo: build
 	$(BIN)/python -m loadtests.demo
 
-test: build build/extra-test.stamp build/extra-otlp.stamp build/debian-test.stamp
+test: build build/extra-test.stamp build/extra-otlp.stamp build/extra-controller.stamp build/debian-test.stamp
 	$(BIN)/pytest -n $(JOBS) --timeout 300
 
-lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp
+lint: build build/extra-lint.stamp build/extra-test.stamp build/extra-otlp.stamp build/extra-controller.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -11,6 +11,10 @@ from struct import Struct
 
 from .record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 STAT_BYTES_MAX = 336
 """What the autoscaler reads of an answer; a pod's name has at most 253 characters, and then it fits (DP-123)."""
 
@@ -24,8 +28,8 @@ _DOUBLE_FIELDS = (
 )
 """Fields 2 to 6, in order."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_TAG_POD_NAME = 1 << 3 | _BYTES
+_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
+_TAG_POD_NAME = 1 << 3 | BYTES
 _TAG_TIMESTAMP = 7 << 3 | _VARINT
 _UINT64 = 1 << 64
 
@@ -50,7 +54,7 @@ class Stat(Record):
         if self.pod_name:
             name = self.pod_name.encode()
             out.append(_TAG_POD_NAME)
-            out += _varint(len(name))
+            out += varint(len(name))
             out += name
         for number, field in enumerate(_DOUBLE_FIELDS, 2):
             value = getattr(self, field)
@@ -59,7 +63,7 @@ class Stat(Record):
                 out += _DOUBLE.pack(value)
         if self.timestamp:
             out.append(_TAG_TIMESTAMP)
-            out += _varint(self.timestamp % _UINT64)
+            out += varint(self.timestamp % _UINT64)
         return bytes(out)
 
 
@@ -69,6 +73,21 @@ def decode(wire: bytes) -> Stat:
     Raises  ValueError if the bytes are cut short or are no record.
     """
     values: dict[str, str | float | int] = {}
+    for number, kind, value in fields(wire):
+        if number == 1 and kind == BYTES:
+            values["pod_name"] = value.decode()  # type: ignore[union-attr]
+        elif 2 <= number <= 6 and kind == _FIXED64:
+            values[_DOUBLE_FIELDS[number - 2]] = _DOUBLE.unpack(value)[0]  # type: ignore[arg-type]
+        elif number == 7 and kind == _VARINT:
+            values["timestamp"] = value - _UINT64 if value >= _UINT64 >> 1 else value  # type: ignore[operator, assignment]
+    return Stat(**values)  # type: ignore[arg-type]
+
+
+def fields(wire: bytes) -> Iterator[tuple[int, int, bytes | int]]:
+    """The fields of one message: number, wire type, and the value: a whole number for a varint, else bytes.
+
+    Raises  ValueError if the bytes are cut short or are no message.
+    """
     at = 0
     while at < len(wire):
         tag, at = _read_varint(wire, at)
@@ -77,10 +96,9 @@ def decode(wire: bytes) -> Stat:
             raise ValueError(f"a field before byte {at} has no number")
         if kind == _VARINT:
             whole, at = _read_varint(wire, at)
-            if number == 7:
-                values["timestamp"] = whole - _UINT64 if whole >= _UINT64 >> 1 else whole
+            yield number, kind, whole
             continue
-        if kind == _BYTES:
+        if kind == BYTES:
             size, at = _read_varint(wire, at)
         elif kind in (_FIXED64, _FIXED32):
             size = 8 if kind == _FIXED64 else 4
@@ -88,15 +106,12 @@ def decode(wire: bytes) -> Stat:
             raise ValueError(f"field {number} has wire type {kind}, which no version uses")
         if at + size > len(wire):
             raise ValueError(f"field {number} is cut short at byte {at}")
-        if number == 1 and kind == _BYTES:
-            values["pod_name"] = wire[at : at + size].decode()
-        elif 2 <= number <= 6 and kind == _FIXED64:
-            values[_DOUBLE_FIELDS[number - 2]] = _DOUBLE.unpack_from(wire, at)[0]
+        yield number, kind, wire[at : at + size]
         at += size
-    return Stat(**values)  # type: ignore[arg-type]
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A whole number from 0 as the wire has it."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -50,7 +50,9 @@ def test_a_declaration_file_begins_with_its_noun(file: Path) -> None:
     assert lines[1].startswith(f'"""{file.stem}: ')
 
 
-@pytest.mark.parametrize("file", [*code(".py", under="dataplane"), *code(".py", under="loadtests")], ids=str)
+@pytest.mark.parametrize(
+    "file", [file for part in ("dataplane", "controller", "loadtests") for file in code(".py", under=part)], ids=str
+)
 def test_a_module_begins_with_a_sentence(file: Path) -> None:
     source = text(file)
     assert source == "" or source.startswith('"""'), "the first sentence names one noun and one job"

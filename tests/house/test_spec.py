@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.specplugin import DIFFERENCES, DOCUMENTS, differences
+from tests.specplugin import DIFFERENCES, DOCUMENTS, SCOPES, differences
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_the_rules_of_the_sidecar_are_all_there() -> None:
-    assert DOCUMENTS[0].due() == [f"DP-{number:03}" for number in range(1, 173)]
+    assert SCOPES[0].due() == [f"DP-{number:03}" for number in range(1, 173)]
 
 
 def test_differences_name_rules_that_exist() -> None:
