@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.local.api.fields import (
-    Fields, Path, check_keys, children, compared, document, members, owned, parse, printed, with_named, without,
+    Fields,
+    Path,
+    check_keys,
+    children,
+    compared,
+    document,
+    members,
+    owned,
+    parse,
+    printed,
+    with_named,
+    without,
 )  # fmt: skip
 from controller.local.api.shape import Shape
 from controller.local.api.status import ApiError, Cause
@@ -176,7 +187,7 @@ def applied(
         ledger.times[before] = now
     last = ledger.fields.get(manager, set())
     check_keys(shape, config)
-    found = merged(shape, live, config)
+    found: Object = merged(shape, live, config)
     mine = {path for path in owned(shape, config) if not _ignored(path, manager.subresource, has_status)}
     ledger.fields[manager] = mine
     if last:

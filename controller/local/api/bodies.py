@@ -135,7 +135,9 @@ def expected(kind: Kind, found: Any, namespace: str, name: str = "") -> Object:
         raise status.bad_request(said)
     if its_kind != kind.kind:
         wrong, right = f"{version}, Kind={its_kind}", f"{kind.api_version}, Kind={kind.kind}"
-        said = f'{its_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: expected {right}, got {wrong}'
+        said = (
+            f'{its_kind} in version "{kind.version}" cannot be handled as a {kind.kind}: expected {right}, got {wrong}'
+        )
         raise status.bad_request(said)
     metadata = found.get("metadata") or {}
     if not isinstance(metadata, dict):

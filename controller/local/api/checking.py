@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.local.api.shape import (
-    ANY, ARRAY, BOOLEAN, INT_OR_STRING, INTEGER, NUMBER, OBJECT, QUANTITY, STRING, Shape,
+    ANY,
+    ARRAY,
+    BOOLEAN,
+    INT_OR_STRING,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    QUANTITY,
+    STRING,
+    Shape,
 )  # fmt: skip
 from controller.local.api.status import Cause
 
@@ -43,7 +52,9 @@ def word(value: Any) -> str:
 def first_misfit(shape: Shape, value: Any, owner: str = "", path: str = "") -> str:
     """Why a built-in kind cannot hold this value, in the words of the decoder; empty when it can."""
     if not fits(shape, value):
-        wanted = _GO_NAMES.get(shape.type) or (f"[]{_go_name(shape.item())}" if shape.type == ARRAY else _go_name(shape))
+        wanted = _GO_NAMES.get(shape.type) or (
+            f"[]{_go_name(shape.item())}" if shape.type == ARRAY else _go_name(shape)
+        )
         return f"json: cannot unmarshal {word(value)} into Go struct field {owner}.{path} of type {wanted}"
     if isinstance(value, dict):
         known = shape.title or owner
@@ -81,7 +92,9 @@ def violations(shape: Shape, value: Any, path: str = "") -> Iterator[Cause]:
         said = f"{path} in body should be less than or equal to {shape.maximum:g}"
         yield Cause("FieldValueInvalid", f"Invalid value: {value}: {said}", path)
     if shape.pattern and isinstance(value, str) and not re.search(shape.pattern, value):
-        yield Cause("FieldValueInvalid", f"Invalid value: \"{value}\": {path} in body should match '{shape.pattern}'", path)
+        yield Cause(
+            "FieldValueInvalid", f"Invalid value: \"{value}\": {path} in body should match '{shape.pattern}'", path
+        )
     if isinstance(value, dict):
         for name in shape.required:
             if name not in value:

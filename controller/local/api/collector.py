@@ -189,9 +189,6 @@ class Collector:
                     delete(self._registry, kind, namespace, name, DeleteOptions(BACKGROUND))
             left += self._store.count(kind.resource, namespace)
         if not left and "kubernetes" in ((found.get("spec") or {}).get("finalizers") or ()):
-            entry = self._store.get("namespaces", "", namespace)
-            if entry is None:
-                return
-            old, new = entry.object(), entry.object()
-            new["spec"]["finalizers"] = [each for each in new["spec"]["finalizers"] if each != "kubernetes"]
-            self._registry.keep(self._registry.catalogue.of("namespaces"), old, new, Request())
+            kept = [each for each in found["spec"]["finalizers"] if each != "kubernetes"]
+            new = {**found, "spec": {**found["spec"], "finalizers": kept}}
+            self._registry.keep(self._registry.catalogue.of("namespaces"), found, new, Request())

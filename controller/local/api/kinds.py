@@ -102,8 +102,8 @@ _TEMPLATE: Object = {"metadata": {}, "spec": {"containers": None}}
 
 _OWN: tuple[Kind, ...] = (
     Kind(
-        group="", version="v1", plural="namespaces", kind="Namespace", short_names=("ns",), namespaced=False, status=True,
-        generation=False, gives_back=True, model="core_v1.Namespace", name_rule=LABEL,
+        group="", version="v1", plural="namespaces", kind="Namespace", short_names=("ns",), namespaced=False,
+        status=True, generation=False, gives_back=True, model="core_v1.Namespace", name_rule=LABEL,
         empty={"spec": {}, "status": {}}, selectable=frozenset(["status.phase"]),
     ),
     Kind(
@@ -120,8 +120,8 @@ _OWN: tuple[Kind, ...] = (
         ]),
     ),
     Kind(
-        group="", version="v1", plural="services", kind="Service", short_names=("svc",), categories=("all",), status=True,
-        generation=False, gives_back=True, model="core_v1.Service", name_rule=SERVICE_LABEL,
+        group="", version="v1", plural="services", kind="Service", short_names=("svc",), categories=("all",),
+        status=True, generation=False, gives_back=True, model="core_v1.Service", name_rule=SERVICE_LABEL,
         empty={"spec": {}, "status": {"loadBalancer": {}}}, selectable=frozenset(["spec.clusterIP", "spec.type"]),
     ),
     Kind(
@@ -153,8 +153,8 @@ _OWN: tuple[Kind, ...] = (
         ]),
     ),
     Kind(
-        group="apps", version="v1", plural="deployments", kind="Deployment", short_names=("deploy",), categories=("all",),
-        status=True, scale=Scale(), model="apps_v1.Deployment",
+        group="apps", version="v1", plural="deployments", kind="Deployment", short_names=("deploy",),
+        categories=("all",), status=True, scale=Scale(), model="apps_v1.Deployment",
         empty={"spec": {"template": _TEMPLATE, "strategy": {}}, "status": {}},
     ),
     Kind(

@@ -1,7 +1,7 @@
 """merging: which lists of Kubernetes' own kinds are maps or sets, and which objects are one field.
 
-From the API's reference of 1.34 (`x-kubernetes-list-map-keys`, `x-kubernetes-patch-merge-key`, `x-kubernetes-map-type`),
-for the types that the embedded API serves; `lightkube.models` does not carry these marks.
+From the API's reference of 1.34 (`x-kubernetes-list-map-keys`, `x-kubernetes-patch-merge-key`,
+`x-kubernetes-map-type`), for the types that the embedded API serves; `lightkube.models` does not carry these marks.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ LISTS: dict[str, tuple[tuple[str, ...], str]] = {
 """Type and field → the keys of its items (`("",)` is a set), and the key of a strategic merge patch."""
 
 ATOMIC = frozenset([
-    "ConfigMapKeySelector", "EndpointAddress", "EndpointPort", "FileKeySelector", "LabelSelector", "LocalObjectReference",
+    "ConfigMapKeySelector", "EndpointAddress", "EndpointPort", "FileKeySelector", "LabelSelector",
+    "LocalObjectReference",
     "NodeSelector", "NodeSelectorTerm", "ObjectFieldSelector", "ObjectReference", "OwnerReference",
     "PodSpec.nodeSelector", "ResourceFieldSelector", "SecretKeySelector", "ServiceSpec.selector",
     "TypedLocalObjectReference",

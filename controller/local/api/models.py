@@ -10,7 +10,16 @@ from typing import Any
 
 from controller.local.api.merging import ATOMIC, LISTS, RETAIN
 from controller.local.api.shape import (
-    ANYTHING, ARRAY, BOOLEAN, INT_OR_STRING, INTEGER, NUMBER, OBJECT, QUANTITY, STRING, Shape,
+    ANYTHING,
+    ARRAY,
+    BOOLEAN,
+    INT_OR_STRING,
+    INTEGER,
+    NUMBER,
+    OBJECT,
+    QUANTITY,
+    STRING,
+    Shape,
 )  # fmt: skip
 
 Object = dict[str, Any]

@@ -19,12 +19,12 @@ SUBDOMAIN, LABEL, SERVICE_LABEL = "subdomain", "label", "service label"
 
 _RULES = {
     SUBDOMAIN: (
-        253, _SUBDOMAIN, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
-        " and must start and end with an alphanumeric character", "'example.com'",
+        253, _SUBDOMAIN, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or"
+        " '.', and must start and end with an alphanumeric character", "'example.com'",
     ),
     LABEL: (
-        63, _LABEL, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start"
-        " and end with an alphanumeric character", "'my-name',  or '123-abc'",
+        63, _LABEL, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must"
+        " start and end with an alphanumeric character", "'my-name',  or '123-abc'",
     ),
     SERVICE_LABEL: (
         63, _DNS1035, "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an"

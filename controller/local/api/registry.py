@@ -27,7 +27,15 @@ Transform = Callable[[Object], Object]
 
 CREATE, UPDATE = "CREATE", "UPDATE"
 
-_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "name", "namespace")
+_KEPT = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "name",
+    "namespace",
+)
 """Metadata that the server writes, and no update changes."""
 
 
@@ -250,7 +258,9 @@ class Registry:
     def _finalizer_problems(self, metadata: Object, old: Object | None) -> Iterator[status.Cause]:
         if old is None or not metadata.get("deletionTimestamp"):
             return
-        added = [each for each in metadata.get("finalizers") or () if each not in (old["metadata"].get("finalizers") or ())]
+        added = [
+            each for each in metadata.get("finalizers") or () if each not in (old["metadata"].get("finalizers") or ())
+        ]
         if added:
             shown = ", ".join(f'"{each}"' for each in added)
             why = (
@@ -308,7 +318,8 @@ class Registry:
         if self.store.get(kind.resource, namespace, name) is not None or subresource:
             return self.change(kind, namespace, name, transform, request), False
         if (config.get("metadata") or {}).get("uid"):
-            why = f"uid mismatch: the provided object specified uid {config['metadata']['uid']}, and no existing object was found"
+            uid = config["metadata"]["uid"]
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             raise status.conflict(kind.plural, kind.group, name, why)
         empty: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
         return self.create(kind, namespace, transform(empty), request), True

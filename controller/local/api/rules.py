@@ -9,7 +9,12 @@ from typing import Any
 
 from controller.local.api.names import LABEL, problems
 from controller.local.api.status import (
-    Cause, field_duplicate, field_forbidden, field_invalid, field_required, field_unsupported,
+    Cause,
+    field_duplicate,
+    field_forbidden,
+    field_invalid,
+    field_required,
+    field_unsupported,
 )  # fmt: skip
 
 Object = dict[str, Any]
@@ -51,10 +56,10 @@ def _pod_spec(spec: Object, where: str, policies: tuple[str, ...]) -> Found:
         yield field_unsupported(f"{where}.restartPolicy", policy, list(policies))
     volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
     for number, container in enumerate(containers):
-        for place, mount in enumerate(container.get("volumeMounts") or ()):
+        for index, mount in enumerate(container.get("volumeMounts") or ()):
             if mount.get("name") not in volumes:
                 cause = f'Not found: "{mount.get("name", "")}"'
-                yield Cause("FieldValueNotFound", cause, f"{where}.containers[{number}].volumeMounts[{place}].name")
+                yield Cause("FieldValueNotFound", cause, f"{where}.containers[{number}].volumeMounts[{index}].name")
 
 
 def _container(container: Object, where: str) -> Found:

@@ -56,9 +56,8 @@ def labels(text: str) -> tuple[Term, ...]:
     while at < len(text):
         match = _TERM.match(text, at)
         if match is None or match.end() == at:
-            raise bad_request(
-                f'unable to parse requirement: found \'{text[at:]}\', expected: a key, "!key", "key=value" or "key in (…)"'
-            )
+            wanted = 'a key, "!key", "key=value" or "key in (…)"'
+            raise bad_request(f"unable to parse requirement: found '{text[at:]}', expected: {wanted}")
         at = match.end()
         found.append(_term(match))
     return tuple(found)

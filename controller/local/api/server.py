@@ -47,7 +47,7 @@ class Server:
         self, folder: Path, *, kinds: Sequence[Kind] = (), admission: Admission = _as_it_is, logs: Logs | None = None,
         namespaces: Sequence[str] = (), port: int = 0,
     ) -> None:  # fmt: skip
-        """Raises StoreError if the folder belongs to another server or is unusable, OSError if the port is taken."""
+        """Raises StoreError if the folder belongs to another server or is unusable, OSError for a port in use."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.token = _token(folder / "token")
@@ -77,7 +77,7 @@ class Server:
 
     @property
     def plain_url(self) -> str:
-        """The same API without TLS, for our own parts: kubectl sends no token over it, and nothing is encrypted twice."""
+        """The same API without TLS, for our own parts; kubectl sends no token over it."""
         return f"http://{LOOPBACK}:{self._plain.getsockname()[1]}"
 
     def kubeconfig(self) -> Object:
@@ -88,7 +88,8 @@ class Server:
             "clusters": [{"name": "penstock", "cluster": {
                 "server": self.url, "certificate-authority-data": authority}}],
             "users": [{"name": USER, "user": {"token": self.token}}],
-            "contexts": [{"name": "penstock", "context": {"cluster": "penstock", "user": USER, "namespace": "default"}}],
+            "contexts": [{"name": "penstock", "context": {
+                "cluster": "penstock", "user": USER, "namespace": "default"}}],
         }  # fmt: skip
 
     def write_kubeconfig(self, path: Path) -> None:
@@ -130,7 +131,8 @@ class Server:
 
 def _uvicorn(application: Any, **more: Any) -> _Uvicorn:
     return _Uvicorn(uvicorn.Config(
-        application, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None, log_level="warning",
+        application, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
+        log_level="warning",
         timeout_graceful_shutdown=3, timeout_keep_alive=75, server_header=False, **more,
     ))  # fmt: skip
 

@@ -29,8 +29,8 @@ class Shape:
     """
 
     __slots__ = (
-        "_fields", "_make", "enum", "is_atomic", "is_open", "is_set", "items", "keys", "maximum", "merge_key", "minimum",
-        "pattern", "required", "strategies", "title", "type", "values",
+        "_fields", "_make", "enum", "is_atomic", "is_open", "is_set", "items", "keys", "maximum", "merge_key",
+        "minimum", "pattern", "required", "strategies", "title", "type", "values",
     )  # fmt: skip
 
     def __init__(self, type_: str, *, title: str = "", make: Callable[[], dict[str, Shape]] | None = None) -> None:

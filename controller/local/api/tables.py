@@ -190,7 +190,8 @@ def _event(found: Object) -> list[Any]:
     target = f"{about.get('kind', '').lower()}/{about.get('name', '')}"
     return [
         age(last), found.get("type", ""), found.get("reason", ""), target, about.get("fieldPath", ""),
-        said or found.get("reportingComponent", ""), (found.get("message") or "").strip(), age(first), count, _name(found),
+        said or found.get("reportingComponent", ""), (found.get("message") or "").strip(), age(first), count,
+        _name(found),
     ]  # fmt: skip
 
 
@@ -212,7 +213,8 @@ def _node(found: Object) -> list[Any]:
 
 _OWN: dict[str, tuple[tuple[Column, ...], Cells]] = {
     "Namespace": (
-        _columns("Name Status Age"), lambda found: [_name(found), (found.get("status") or {}).get("phase", ""), _made(found)],
+        _columns("Name Status Age"),
+        lambda found: [_name(found), (found.get("status") or {}).get("phase", ""), _made(found)],
     ),
     "Node": (_columns("Name Status Roles Age Version Internal-IP* External-IP* OS-Image* Kernel-Version*"
                       " Container-Runtime*"), _node),

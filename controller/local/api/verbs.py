@@ -193,7 +193,8 @@ class Verbs:
                 return scaling.scaled(kind, live, wanted)
             found = bodies.expected(kind, _patched(kind, live, change, media), target.namespace, target.name)
             warnings.extend(bodies.checked(kind, found, mode, twice, raw.decode(errors="replace")))
-            return without_nulls(found)
+            kept: Object = without_nulls(found)
+            return kept
 
         found = self._registry.change(kind, target.namespace, target.name, transform, request)
         if target.subresource == "scale":
@@ -329,7 +330,11 @@ def _check_match(query: dict[str, str], *, is_watch: bool) -> None:
             why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
             causes.append(status.field_forbidden(field, why))
         elif initial is None and match:
-            causes.append(status.field_forbidden(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+            causes.append(
+                status.field_forbidden(
+                    field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+                )
+            )
     elif initial is not None:
         causes.append(status.field_forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     elif match and not query.get("resourceVersion"):
@@ -338,7 +343,9 @@ def _check_match(query: dict[str, str], *, is_watch: bool) -> None:
     elif match and match not in ("Exact", "NotOlderThan"):
         causes.append(status.field_unsupported(field, match, ["Exact", "NotOlderThan", ""]))
     elif match == "Exact" and query.get("resourceVersion") == "0":
-        causes.append(status.field_forbidden(field, 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'))
+        causes.append(
+            status.field_forbidden(field, 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"')
+        )
     if causes:
         raise status.invalid("ListOptions", "meta.k8s.io", "", causes)
 

@@ -144,7 +144,11 @@ class Case:
     def plain(self, value: Any, key: str = "") -> Any:
         """A value without what differs from run to run: times, uids, versions, addresses."""
         if isinstance(value, dict):
-            return {self.plain(name): self.plain(each, name) for name, each in sorted(value.items()) if name not in _LEFT_OUT}
+            return {
+                self.plain(name): self.plain(each, name)
+                for name, each in sorted(value.items())
+                if name not in _LEFT_OUT
+            }
         if isinstance(value, list):
             items = [self.plain(each) for each in value]
             return sorted(items, key=json.dumps) if key in _UNORDERED else items

@@ -16,8 +16,8 @@ from tests.apiserverfixture import ROOT, Endpoint
 from tests.system.kubeapi.samples import WIDGET_COLUMNS, WIDGET_SCHEMA
 
 WIDGET = Kind(
-    group="cases.penstock.dev", version="v1", plural="widgets", kind="Widget", short_names=("wd",), categories=("cases",),
-    status=True, scale=Scale(selector=("spec", "selector")), schema=WIDGET_SCHEMA,
+    group="cases.penstock.dev", version="v1", plural="widgets", kind="Widget", short_names=("wd",),
+    categories=("cases",), status=True, scale=Scale(selector=("spec", "selector")), schema=WIDGET_SCHEMA,
     columns=tuple(
         Column(each["name"], each["jsonPath"], each["type"], each.get("priority", 0)) for each in WIDGET_COLUMNS
     ),
