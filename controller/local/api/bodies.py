@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from controller.local.api import status
+from controller.local.api import protobuf, status
 from controller.local.api.checking import first_misfit
 from controller.local.api.kinds import Kind
 from controller.local.api.shape import pruned
@@ -49,7 +49,12 @@ def read(raw: bytes, media: str) -> Any:
             return yaml.load(raw, _Loader)
         except yaml.YAMLError as wrong:
             raise status.bad_request(f"error decoding YAML: {' '.join(str(wrong).split())}") from None
-    raise status.unsupported_media(media, [*JSON_TYPES[:1], *YAML_TYPES[:1]])
+    if media == protobuf.MEDIA:
+        try:
+            return protobuf.read(raw)
+        except ValueError as wrong:
+            raise status.ApiError(415, "UnsupportedMediaType", f"the message cannot be read: {wrong}") from None
+    raise status.unsupported_media(media, [*JSON_TYPES[:1], *YAML_TYPES[:1], protobuf.MEDIA])
 
 
 def duplicates(raw: bytes, value: Any) -> list[str]:

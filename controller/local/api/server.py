@@ -132,7 +132,7 @@ class Server:
 def _uvicorn(application: Any, **more: Any) -> _Uvicorn:
     return _Uvicorn(uvicorn.Config(
         application, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
-        log_level="warning",
+        log_level="error",
         timeout_graceful_shutdown=3, timeout_keep_alive=75, server_header=False, **more,
     ))  # fmt: skip
 
