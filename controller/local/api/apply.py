@@ -202,7 +202,7 @@ def applied(
         found = without(shape, found, members(shape, found) & dropped)
     changed, removed = compared(shape, live, found)
     if not force:
-        _refuse_conflicts(ledger, changed, manager)
+        _refuse_conflicts(ledger, changed - _applied_by_kubectl(shape, live, manager), manager)
     ledger.yield_fields(changed | removed, manager)
     ledger.fields[manager] = mine - _NEVER_OWNED
     if changed or removed:
@@ -211,6 +211,17 @@ def applied(
         found["metadata"]["annotations"][LAST_APPLIED] = _last_applied(config)
     found.setdefault("metadata", {})["managedFields"] = ledger.entries()
     return found
+
+
+def _applied_by_kubectl(shape: Shape, live: Object, manager: Manager) -> Fields:
+    """What kubectl applied from its own side is still its own when it applies from ours."""
+    said = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    if manager.name != "kubectl" or not said:
+        return set()
+    try:
+        return owned(shape, json.loads(said))
+    except ValueError:
+        return set()
 
 
 def _last_applied(config: Object) -> str:
