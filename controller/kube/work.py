@@ -27,6 +27,7 @@ class WorkQueue(Generic[K]):
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._rest: asyncio.Future[None] | None = None
 
     def add(self, key: K) -> None:
         """The key is looked at soon; once, however often it is added."""
@@ -74,10 +75,11 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         self._timers.clear()
 
-    @property
-    def is_idle(self) -> bool:
-        """Nothing waits and nobody works; timers may be set."""
-        return not self._queued and not self._busy
+    async def idle(self) -> None:
+        """Returns when nothing waits and nobody works; timers may be set."""
+        while self._queued or self._busy:
+            self._rest = asyncio.get_running_loop().create_future()
+            await self._rest
 
     def _ring(self, key: K) -> None:
         del self._timers[key]
@@ -88,3 +90,5 @@ class WorkQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+        if self._rest is not None and not self._rest.done() and not self._queued and not self._busy:
+            self._rest.set_result(None)

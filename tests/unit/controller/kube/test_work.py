@@ -10,9 +10,13 @@ async def test_a_key_waits_once_however_often_it_is_added():
     for key in ("a", "b", "a"):
         queue.add(key)
     assert [await queue.take(), await queue.take()] == ["a", "b"]
+    resting = asyncio.ensure_future(queue.idle())
     queue.done("a")
+    await asyncio.sleep(0)
+    assert not resting.done()
     queue.done("b")
-    assert queue.is_idle
+    async with asyncio.timeout(5):
+        await resting
 
 
 async def test_a_key_in_work_comes_again_afterwards_and_not_meanwhile():

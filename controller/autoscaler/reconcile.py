@@ -1,0 +1,202 @@
+"""Reconcile: a PodAutoscaler's decision becomes replicas, a mode of its service, and a status (SC 1.6 to 1.8, 2.2)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import msgspec
+
+from controller.api.autoscaling import (
+    ACTIVE,
+    CLASS,
+    KPA_CLASS,
+    POD_AUTOSCALER_CONDITIONS,
+    SCALE_TARGET_INITIALIZED,
+    SKS_READY,
+    UNREACHABLE,
+    PodAutoscaler,
+)
+from controller.api.conditions import FALSE, TRUE, Conditions, find
+from controller.api.conditions import UNKNOWN as ACTIVE_UNKNOWN
+from controller.api.meta import ObjectMeta, annotation, owner_reference
+from controller.api.networking import (
+    ACTIVATOR_ENDPOINTS_POPULATED,
+    PROXY,
+    SERVE,
+    ServerlessService,
+    ServerlessServiceSpec,
+)
+from controller.children import NOT_OWNED, begin, ensure, is_foreign, resource_of, write_status
+from controller.config.settings import Settings
+from controller.kube.cache import Key
+from controller.observe import BY_REVISION, Observed
+from dataplane.kube.client import JSON_PATCH, Client
+from dataplane.kube.resource import DEPLOYMENTS
+
+from .bounds import ACTIVATING, INACTIVE, UNKNOWN, ScaleState, Want, bound
+from .bounds import ACTIVE as IS_ACTIVE
+from .decide import activators_wanted
+from .deciders import Deciders
+from .pods import parsed, ready_count
+from .policy import RevisionPolicy, policy_of
+from .status import mark_active, mark_service
+
+_ACTIVITY = {ACTIVE_UNKNOWN: ACTIVATING, TRUE: IS_ACTIVE, FALSE: INACTIVE}
+
+POD_AUTOSCALERS, SERVERLESS_SERVICES = resource_of(PodAutoscaler), resource_of(ServerlessService)
+
+
+class ActivatorPath(Protocol):
+    """Who knows whether activators answer for a revision."""
+
+    def wants(self, revision: str, is_wanted: bool) -> None:
+        """The revision should go through activators only, or need not any more."""
+
+    def is_confirmed(self, revision: str) -> bool:
+        """They do, as far as a probe can tell."""
+
+    def is_acknowledged(self, revision: str) -> bool:
+        """They do, and every one of them has said so: nothing is left to wait for."""
+
+
+class PodAutoscalerReconciler:
+    """Works on one PodAutoscaler."""
+
+    def __init__(
+        self,
+        client: Client,
+        observed: Observed,
+        settings: Callable[[], Settings],
+        deciders: Deciders,
+        path: ActivatorPath,
+    ) -> None:
+        self._client = client
+        self._observed = observed
+        self._settings = settings
+        self._deciders = deciders
+        self._path = path
+
+    async def __call__(self, key: Key) -> float | None:
+        item = self._observed.pod_autoscalers.get(*key)
+        name = f"{key[0]}/{key[1]}"
+        if item is None or item.is_deleted or not _is_ours(item):
+            self._deciders.forget(name)
+            self._path.wants(name, False)
+            return None
+        settings = self._settings()
+        wanted = policy_of(item, settings)
+        ready = ready_count(self._observed.pods.by(BY_REVISION, name))
+        decider = self._deciders.keep(name, wanted, ready)
+        conditions = begin(item, POD_AUTOSCALER_CONDITIONS, item.status.conditions, item.status.observed_generation)
+        service = self._observed.serverless_services.get(*key)
+        want = self._bound(item, name, wanted, conditions, service)
+        if want.write:
+            await self._scale(item, want.pods)
+        if is_foreign(service, item):
+            conditions.mark_false(
+                SKS_READY, NOT_OWNED, f'There is an existing ServerlessService "{item.name}" that we do not own.'
+            )
+        else:
+            mode = SERVE if want.pods > 0 and decider.excess >= 0 else PROXY
+            activators = activators_wanted(
+                ready, wanted.policy.target, wanted.policy.burst_capacity, settings.autoscaler.activator_capacity
+            )
+            service = await ensure(self._client, SERVERLESS_SERVICES, _service(item, mode, activators), service)
+            mark_service(service, conditions)
+        has_service = service is not None and bool(service.status.service_name)
+        mark_active(want.pods, ready, wanted.limits, has_service, conditions, wanted.policy.reachable)
+        await self._write(item, service, want, ready, conditions)
+        return want.again_s
+
+    def _bound(
+        self,
+        item: PodAutoscaler,
+        name: str,
+        wanted: RevisionPolicy,
+        conditions: Conditions,
+        service: ServerlessService | None,
+    ) -> Want:
+        now_s = time.time()
+        active = find(item.status.conditions, ACTIVE)
+        is_proxied = service is not None and service.spec.mode == PROXY
+        state = ScaleState(
+            activity=_ACTIVITY[active.status if active is not None else ACTIVE_UNKNOWN],
+            for_s=now_s
+            - parsed(active.last_transition_time if active is not None else item.metadata.creation_timestamp),
+            initialized=conditions.is_status(SCALE_TARGET_INITIALIZED, TRUE),
+            reachable=item.spec.reachability != UNREACHABLE,
+            proxied_s=_proxied_s(service, now_s),
+            proxied=is_proxied,
+            activator_confirmed=self._path.is_confirmed(name),
+        )
+        limits = wanted.limits
+        if self._path.is_acknowledged(name):
+            limits = replace(limits, grace_s=0.0)
+        pods = self._deciders.pods(name)
+        self._path.wants(name, pods == 0)
+        return bound(pods, limits, state)
+
+    async def _scale(self, item: PodAutoscaler, pods: int) -> None:
+        reference = item.spec.scale_target_ref
+        live = self._observed.deployments.get(item.namespace, reference.name)
+        if live is None or live.spec.replicas == pods:
+            return
+        patch = [{"op": "add", "path": "/spec/replicas", "value": pods}]
+        await self._client.patch(
+            DEPLOYMENTS,
+            item.namespace,
+            reference.name,
+            patch,
+            msgspec.Raw,
+            media_type=JSON_PATCH,
+            subresource="scale",
+        )
+
+    async def _write(
+        self, item: PodAutoscaler, service: ServerlessService | None, want: Want, ready: int, conditions: Conditions
+    ) -> None:
+        known = item.status.desired_scale
+        is_known = want.pods != UNKNOWN or known is None or known < 0
+        status = msgspec.structs.replace(
+            item.status,
+            observed_generation=item.metadata.generation,
+            conditions=conditions.result(),
+            service_name=service.status.service_name if service is not None else "",
+            metrics_service_name=service.status.private_service_name if service is not None else "",
+            desired_scale=want.pods if is_known else known,
+            actual_scale=ready,
+        )
+        await write_status(self._client, POD_AUTOSCALERS, item, status, item.status)
+
+
+def _is_ours(item: PodAutoscaler) -> bool:
+    """Of the class that scales by requests."""
+    said = annotation(item.metadata.annotations, CLASS)
+    return said is None or said[1] == KPA_CLASS
+
+
+def _proxied_s(service: ServerlessService | None, now_s: float) -> float:
+    """How long the activator has been in the path for certain."""
+    said = find(service.status.conditions, ACTIVATOR_ENDPOINTS_POPULATED) if service is not None else None
+    return now_s - parsed(said.last_transition_time) if said is not None and said.is_true else 0.0
+
+
+def _service(item: PodAutoscaler, mode: str, activators: int) -> ServerlessService:
+    return ServerlessService(
+        metadata=ObjectMeta(
+            name=item.name,
+            namespace=item.namespace,
+            labels=item.metadata.labels,
+            annotations=item.metadata.annotations,
+            owner_references=(owner_reference(item),),
+        ),
+        spec=ServerlessServiceSpec(
+            mode=mode,
+            object_ref=item.spec.scale_target_ref,
+            protocol_type=item.spec.protocol_type,
+            num_activators=activators,
+        ),
+    )

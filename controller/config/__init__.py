@@ -1,0 +1,1 @@
+"""The settings: what the config maps of the system namespace say, one file per map."""

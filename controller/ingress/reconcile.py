@@ -1,0 +1,191 @@
+"""Reconcile: an Ingress becomes a part of the routes document, and is ready once every gateway uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from controller.api.conditions import Conditions
+from controller.api.core import Endpoints, KubeService
+from controller.api.meta import INGRESS_CLASS, SERVICE_TYPE_LABEL, child_name
+from controller.api.networking import (
+    H2C,
+    INGRESS_CONDITIONS,
+    LOAD_BALANCER_READY,
+    NETWORK_CONFIGURED,
+    Ingress,
+    LoadBalancerIngress,
+    LoadBalancerStatus,
+)
+from controller.api.serving import Revision
+from controller.children import begin, resource_of, write_status
+from controller.kube.cache import Key
+from controller.observe import BY_HOST, Observed
+from dataplane.contract.ports import SERVING_H2C_PORT, SERVING_PORT
+from dataplane.contract.routes import Endpoint, Host, Target
+from dataplane.kube.client import Client
+
+from . import translate
+from .gate import Gate
+
+DOMAIN_CONFLICT = "DomainConflict"
+NOT_READY = "Uninitialized"
+H2C_PORT_NAMES = ("http2", "h2c")
+
+INGRESSES = resource_of(Ingress)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlace:
+    """Where the gateways are, and which objects are theirs."""
+
+    ingress_class: str
+    public: str
+    """Name that resolves to them from outside."""
+    private: str
+    """And from inside."""
+
+
+class IngressReconciler:
+    """Works on one Ingress. The listeners of caches that it sets up keep endpoints fresh without it."""
+
+    def __init__(self, client: Client, observed: Observed, gate: Gate, place: GatewayPlace) -> None:
+        self._client = client
+        self._observed = observed
+        self._gate = gate
+        self._place = place
+        self._needs: dict[Key, int] = {}
+        observed.endpoints.listen(self._endpoints_changed)
+        observed.revisions.listen(self._revision_changed)
+
+    async def __call__(self, key: Key) -> None:
+        name = f"{key[0]}/{key[1]}"
+        ingress = self._observed.ingresses.get(*key)
+        if ingress is None or ingress.is_deleted or not self._is_ours(ingress):
+            self._publish(dict.fromkeys(self._gate.state.hosts_from(name)), ())
+            self._needs.pop(key, None)
+            return
+        conditions = begin(ingress, INGRESS_CONDITIONS, ingress.status.conditions, ingress.status.observed_generation)
+        self._work(ingress, name, conditions)
+        status = msgspec.structs.replace(
+            ingress.status,
+            observed_generation=ingress.metadata.generation,
+            conditions=conditions.result(),
+            public_load_balancer=_balancer(self._place.public),
+            private_load_balancer=_balancer(self._place.private),
+        )
+        await write_status(self._client, INGRESSES, ingress, status, ingress.status)
+
+    def waiting(self) -> list[Key]:
+        """Ingresses that are waiting for a gateway to acknowledge them, and need not any more."""
+        done = [key for key, version in self._needs.items() if self._gate.is_applied(version)]
+        for key in done:
+            del self._needs[key]
+        return done
+
+    def _work(self, ingress: Ingress, name: str, conditions: Conditions) -> None:
+        hosts = translate.hosts_of(ingress)
+        owners = {host: translate.owner_of(self._claims(host)) for host in hosts}
+        lost = {host: owner for host, owner in owners.items() if owner != name}
+        changes: dict[str, Host | None] = dict.fromkeys(self._gate.state.hosts_from(name))
+        changes |= {host: made for host, made in hosts.items() if host not in lost}
+        self._publish(changes, translate.backends_of(ingress))
+        conditions.mark_true(NETWORK_CONFIGURED)
+        if lost:
+            said = ", ".join(f'"{host}" belongs to {owner}' for host, owner in sorted(lost.items()))
+            conditions.mark_false(LOAD_BALANCER_READY, DOMAIN_CONFLICT, f"Hosts that others claim: {said}.")
+            return
+        version = self._needs.setdefault(ingress.key, self._gate.state.version)
+        if self._gate.is_applied(version):
+            conditions.mark_true(LOAD_BALANCER_READY)
+            self._needs.pop(ingress.key, None)
+        else:
+            conditions.mark_unknown(LOAD_BALANCER_READY, NOT_READY, "Waiting for load balancer to be ready")
+
+    def _publish(self, hosts: dict[str, Host | None], backends: tuple[translate.Backend, ...]) -> None:
+        """Targets before the hosts that name them, and away after them, in one change."""
+        state = self._gate.state
+        found = {backend.target: self._target(backend) for backend in backends}
+        state.change(
+            targets={name: target for name, (target, _) in found.items()},
+            hosts=hosts,
+            endpoints={name: endpoints for name, (_, endpoints) in found.items()},
+        )
+        state.change(targets=dict.fromkeys(state.unused()))
+        self._gate.publish()
+
+    def _target(self, backend: translate.Backend) -> tuple[Target, tuple[Endpoint, ...]]:
+        revision = self._observed.revisions.get(backend.namespace, backend.revision) if backend.revision else None
+        if revision is not None:
+            private = self._observed.endpoints.get(backend.namespace, child_name(backend.revision, "-private"))
+            return translate.revision_target(revision), endpoints_of(private, _serving_port(revision))
+        service = self._observed.kube_services.get(backend.namespace, backend.service)
+        found = self._observed.endpoints.get(backend.namespace, backend.service)
+        protocol = "h2c" if _speaks_h2c(service) else "http1"
+        return Target(protocol=protocol), endpoints_of(found, _numeric_port(service, backend.port))
+
+    def _endpoints_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
+        """Straight to the gateways: pods come and go without a word about routes."""
+        item = new or old
+        if item is None or item.metadata.labels.get(SERVICE_TYPE_LABEL) != "Private":
+            return
+        revision = next(
+            (self._observed.revisions.get(item.namespace, owner.name) for owner in item.metadata.owner_references), None
+        )
+        name = f"{item.namespace}/{revision.name}" if revision is not None else ""
+        if revision is None or not self._gate.state.has_target(name):
+            return
+        if self._gate.state.change(endpoints={name: endpoints_of(new, _serving_port(revision))}):
+            self._gate.publish()
+
+    def _revision_changed(self, _old: Revision | None, new: Revision | None) -> None:
+        if new is None:
+            return
+        name = f"{new.namespace}/{new.name}"
+        state = self._gate.state
+        if state.has_target(name) and state.change(targets={name: translate.revision_target(new)}):
+            self._gate.publish()
+
+    def _claims(self, host: str) -> list[Ingress]:
+        return [one for one in self._observed.ingresses.by(BY_HOST, host) if self._is_ours(one)]
+
+    def _is_ours(self, ingress: Ingress) -> bool:
+        return ingress.metadata.annotations.get(INGRESS_CLASS[0]) == self._place.ingress_class
+
+
+def endpoints_of(found: Endpoints | None, port: Callable[[Endpoints], int] | int) -> tuple[Endpoint, ...]:
+    """The ready addresses, sorted, each with that port."""
+    if found is None:
+        return ()
+    number = port(found) if callable(port) else port
+    return tuple(Endpoint(address=address, port=number) for address in found.ready_addresses)
+
+
+def _serving_port(revision: Revision) -> int:
+    return SERVING_H2C_PORT if revision.protocol == H2C else SERVING_PORT
+
+
+def _numeric_port(service: KubeService | None, wanted: int | str) -> Callable[[Endpoints], int]:
+    """The port of the endpoints behind a Service's port: by name, as EndpointSlices have it (1.20)."""
+
+    def find(found: Endpoints) -> int:
+        ports = service.spec.ports if service is not None else ()
+        chosen = next((one for one in ports if wanted in (one.port, one.name)), None)
+        theirs = [port for subset in found.subsets for port in subset.ports]
+        if chosen is not None:
+            for port in theirs:
+                if port.name == chosen.name:
+                    return port.port
+        return theirs[0].port if theirs else 80
+
+    return find
+
+
+def _speaks_h2c(service: KubeService | None) -> bool:
+    return service is not None and any(port.name in H2C_PORT_NAMES for port in service.spec.ports)
+
+
+def _balancer(name: str) -> LoadBalancerStatus:
+    return LoadBalancerStatus(ingress=(LoadBalancerIngress(domain_internal=name),))
