@@ -6,6 +6,7 @@ and no two changes meet.
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import uuid
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ class Request:
     manager    who will own the fields
     force      an apply takes fields from others
     is_apply   the write is a server-side apply
+    warnings   what the answer will tell beside the object; an admission may add to it
     """
 
     user: str = ""
@@ -54,6 +56,7 @@ class Request:
     force: bool = False
     is_apply: bool = False
     subresource: str = ""
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 Admission = Callable[[Kind, str, Object, Object | None, Request], Object]
