@@ -18,7 +18,7 @@ import yaml
 from controller.local.api import app, certificate
 from controller.local.api.collector import Collector
 from controller.local.api.kinds import Catalogue, Kind
-from controller.local.api.registry import Admission, Registry, Request, _as_it_is
+from controller.local.api.registry import Admission, Registry, Request, as_it_is
 from controller.local.api.store import Store
 from controller.local.api.verbs import Logs
 from controller.local.api.watch import Hub
@@ -44,7 +44,7 @@ class Server:
     """
 
     def __init__(
-        self, folder: Path, *, kinds: Sequence[Kind] = (), admission: Admission = _as_it_is, logs: Logs | None = None,
+        self, folder: Path, *, kinds: Sequence[Kind] = (), admission: Admission = as_it_is, logs: Logs | None = None,
         namespaces: Sequence[str] = (), port: int = 0,
     ) -> None:  # fmt: skip
         """Raises StoreError if the folder belongs to another server or is unusable, OSError for a port in use."""

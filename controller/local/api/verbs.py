@@ -283,6 +283,8 @@ def _media(http: HttpRequest) -> str:
 
 
 async def _body(http: HttpRequest) -> bytes:
+    if int(http.headers.get("content-length") or 0) > bodies.BODY_BYTES_MAX:
+        raise status.too_large(bodies.BODY_BYTES_MAX)
     body = await http.body()
     if len(body) > bodies.BODY_BYTES_MAX:
         raise status.too_large(bodies.BODY_BYTES_MAX)
