@@ -8,7 +8,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.api.core import ConfigMap
+import msgspec
+
+from controller.api.core import ConfigMap, Endpoints
 from controller.api.meta import (
     REVISION_LABEL,
     ROUTE_LABEL,
@@ -16,17 +18,18 @@ from controller.api.meta import (
     controller_of,
 )
 from controller.api.meta import Resource as Object
-from controller.api.serving import Revision
+from controller.api.networking import Ingress
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
 from controller.autoscaler.path import AcknowledgedPath
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
-from controller.config.settings import Settings
+from controller.config.settings import MAPS, Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
-from controller.observe import Observed
+from controller.kube.events import Recorder
+from controller.observe import BY_HOST, BY_NAMED_CONFIGURATION, BY_NAMED_REVISION, Observed, claimed_hosts
 from controller.reconcile import Controller
 from controller.serving.configuration import ConfigurationReconciler
 from controller.serving.revision import RevisionReconciler
@@ -59,49 +62,86 @@ class Surroundings:
     addresses: Addresses = field(default_factory=Addresses)
 
 
+CONTROLLERS = (
+    "service",
+    "configuration",
+    "revision",
+    "route",
+    "serverlessservice",
+    "podautoscaler",
+    "ingress",
+)
+"""Their names. The autoscaler's listener runs beside `podautoscaler`, that for gateways beside `ingress`."""
+
+
 class Controllers:
     """Every controller, wired."""
 
-    def __init__(self, client: Client, around: Surroundings, settings: Settings) -> None:
-        """settings: what counts until a config map says more."""
-        self.settings = settings
+    def __init__(
+        self, client: Client, around: Surroundings, settings: Settings, names: frozenset[str] = frozenset(CONTROLLERS)
+    ) -> None:
+        """settings: what counts until a config map says more. names: those of CONTROLLERS that run here."""
+        self._names = names
+        self.settings = self._defaults = settings
         self.observed = Observed(client, around.system_namespace)
+        self.events = Recorder(client, client.manager)
+        self.gate_port = self.stats_port = 0
+        """Where gateways and activators connect; 0 before `listening`."""
+        self.listening = asyncio.Event()
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report)
+        self._path = AcknowledgedPath(self.intake)
         self._around = around
-        self._ingress = IngressReconciler(client, self.observed, self.gate, around.gateways)
-        activators = Activators(around.system_namespace)
-        self.services = Controller("service", ServiceReconciler(client, self.observed))
-        self.configurations = Controller("configuration", ConfigurationReconciler(client, self.observed))
-        self.revisions = Controller("revision", RevisionReconciler(client, self.observed, self._now))
-        self.routes = Controller("route", RouteReconciler(client, self.observed, self._now, around.place))
+        tools = (client, self.observed, self._now, self.events)
+        self._ingress = IngressReconciler(client, self.observed, self.events, self.gate, around.gateways)
+        self._activators = Activators(around.system_namespace)
+        self.services = Controller("service", ServiceReconciler(*tools))
+        self.configurations = Controller("configuration", ConfigurationReconciler(*tools))
+        self.revisions = Controller("revision", RevisionReconciler(*tools, around.system_namespace))
+        self.routes = Controller("route", RouteReconciler(*tools, around.place))
         self.serverless_services = Controller(
-            "serverlessservice", ServerlessServiceReconciler(client, self.observed, activators)
+            "serverlessservice", ServerlessServiceReconciler(client, self.observed, self.events, self._activators)
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
-            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, AcknowledgedPath(self.intake)),
+            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path),
         )
         self.ingresses = Controller("ingress", self._ingress)
         self._wire()
 
     async def run(self) -> None:
         """Until cancelled. Nothing is decided, and nobody is listened to, before everything was seen once."""
+        loop = asyncio.get_running_loop()
+        gate_port, stats_port = loop.create_future(), loop.create_future()
+        addresses = self._around.addresses
         async with asyncio.TaskGroup() as group:
             group.create_task(self.observed.run())
             await self.observed.listed()
-            for controller in self._all():
+            group.create_task(self.events.run())
+            for controller in self.running:
                 group.create_task(controller.run())
-            for run in (self._follow_gateways, self._follow_activators, self.deciders.run):
-                group.create_task(run())
-            addresses = self._around.addresses
-            group.create_task(self.intake.run(addresses.host, addresses.stats_port))
-            await self.ingresses.queue.idle()
-            group.create_task(self.gate.run(addresses.host, addresses.gate_port))
+            if self.pod_autoscalers.name in self._names:
+                group.create_task(self._follow_activators())
+                group.create_task(self.deciders.run())
+                group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
+                self.stats_port = await stats_port
+            if self.ingresses.name in self._names:
+                group.create_task(self._follow_gateways())
+                await self.ingresses.queue.idle()
+                group.create_task(self.gate.run(addresses.host, addresses.gate_port, gate_port))
+                self.gate_port = await gate_port
+            self.listening.set()
 
-    def _all(self) -> tuple[Controller, ...]:
-        return (
+    @property
+    def is_whole(self) -> bool:
+        """All of them run here."""
+        return len(self._names) == len(CONTROLLERS)
+
+    @property
+    def running(self) -> tuple[Controller, ...]:
+        """Those that run here."""
+        every = (
             self.services,
             self.configurations,
             self.revisions,
@@ -110,6 +150,7 @@ class Controllers:
             self.pod_autoscalers,
             self.ingresses,
         )
+        return tuple(one for one in every if one.name in self._names)
 
     def _now(self) -> Settings:
         return self.settings
@@ -138,41 +179,64 @@ class Controllers:
         )
         for child, owner in children:
             child.listen(_adds(owner, _owner))
-        seen.configurations.listen(_adds(self.routes, lambda item: item.key))  # they share the Service's name
         seen.deployments.listen(_adds(self.serverless_services, _labelled(REVISION_LABEL)))
         seen.pods.listen(_adds(self.revisions, _labelled(REVISION_LABEL)))
         seen.pods.listen(_adds(self.pod_autoscalers, _labelled(REVISION_LABEL)))
         seen.kube_services.listen(_adds(self.serverless_services, _labelled(SERVERLESS_SERVICE_LABEL)))
         seen.kube_services.listen(_adds(self.routes, _labelled(ROUTE_LABEL)))
-        seen.endpoints.listen(_adds(self.serverless_services, _owner))
-        seen.revisions.listen(self._revision_changed)
+        seen.endpoints.listen(_adds(self.serverless_services, _labelled(SERVERLESS_SERVICE_LABEL)))
+        seen.endpoints.listen(self._activators_changed)
+        seen.endpoints.listen(_adds(self.routes, _labelled(ROUTE_LABEL)))
+        seen.revisions.listen(self._naming(BY_NAMED_REVISION))
+        seen.configurations.listen(self._naming(BY_NAMED_CONFIGURATION))
+        seen.ingresses.listen(self._claims_changed)
         seen.config_maps.listen(self._settings_changed)
 
-    def _revision_changed(self, old: Revision | None, new: Revision | None) -> None:
-        """Routes that name the revision themselves."""
-        item = new or old
-        if item is None:
-            return
-        for route in self.observed.routes:
-            if route.namespace == item.namespace and any(
-                target.revision_name == item.name for target in route.spec.traffic
-            ):
-                self.routes.queue.add(route.key)
+    def _naming(self, index: str) -> Callable[[Object | None, Object | None], None]:
+        """Routes that name the object in their traffic."""
 
-    def _settings_changed(self, _old: ConfigMap | None, new: ConfigMap | None) -> None:
-        if new is None:
+        def changed(old: Object | None, new: Object | None) -> None:
+            item = new or old
+            if item is not None:
+                for route in self.observed.routes.by(index, f"{item.namespace}/{item.name}"):
+                    self.routes.queue.add(route.key)
+
+        return changed
+
+    def _claims_changed(self, old: Ingress | None, new: Ingress | None) -> None:
+        """Others that claim the same host: it may be theirs now, or theirs no more."""
+        before, after = (claimed_hosts(item) if item is not None else set() for item in (old, new))
+        for host in before ^ after:
+            for one in self.observed.ingresses.by(BY_HOST, host):
+                self.ingresses.queue.add(one.key)
+
+    def _activators_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
+        """Other activators concern every revision, as any of them may stand in its Endpoints."""
+        item = new or old
+        if item is None or item.key != (self._activators.namespace, self._activators.name):
             return
-        self.settings, problems = self.settings.changed(new.name, new.data)
-        for problem in problems:
-            log.error("config map %s is left out: %s", new.name, problem)
-        if not problems:
-            for cache, controller in (
-                (self.observed.revisions, self.revisions),
-                (self.observed.pod_autoscalers, self.pod_autoscalers),
-                (self.observed.routes, self.routes),
-            ):
-                for item in cache:
-                    controller.queue.add(item.key)
+        if old is None or new is None or old.subsets != new.subsets:
+            for service in self.observed.serverless_services:
+                self.serverless_services.queue.add(service.key)
+
+    def _settings_changed(self, old: ConfigMap | None, new: ConfigMap | None) -> None:
+        """A map with a problem changes nothing; one that goes leaves what counts without it."""
+        if new is not None:
+            self.settings, problems = self.settings.changed(new.name, new.data)
+            for problem in problems:
+                log.error("config map %s is left out: %s", new.name, problem)
+            if problems:
+                return
+        elif old is not None and old.name in MAPS:
+            field = MAPS[old.name][0]
+            self.settings = msgspec.structs.replace(self.settings, **{field: getattr(self._defaults, field)})
+        for cache, controller in (
+            (self.observed.revisions, self.revisions),
+            (self.observed.pod_autoscalers, self.pod_autoscalers),
+            (self.observed.routes, self.routes),
+        ):
+            for item in cache:
+                controller.queue.add(item.key)
 
     def _scale_again(self, name: str) -> None:
         namespace, _, revision = name.partition("/")
@@ -191,9 +255,8 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for item in self.observed.pod_autoscalers:
-                if self.deciders.pods(f"{item.namespace}/{item.name}") == 0:
-                    self.pod_autoscalers.queue.add(item.key)
+            for name in self._path.confirmed():
+                self._scale_again(name)
 
 
 def _adds(controller: Controller, key_of: Callable[[Any], Key | None]) -> Callable[[Any, Any], None]:

@@ -16,7 +16,9 @@ from controller.api.meta import (
 )
 from controller.api.serving import Revision
 from controller.api.values import NS_PER_S, duration_ns
+from controller.children import digest
 from controller.config.deployment import SPREAD
+from controller.config.features import MULTI_CONTAINER_PROBING
 from controller.config.settings import Settings
 from dataplane.contract.ports import ADMIN_PORT, USER_PORT_NAME
 
@@ -29,15 +31,13 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 DRAIN = {"preStop": {"httpGet": {"port": ADMIN_PORT, "path": "/wait-for-drain"}}}
 """The app stops after the sidecar has drained."""
 
-_FNV_PRIME, _FNV_START = 0x01000193, 0x811C9DC5
-
 
 def name(revision: Revision) -> str:
     """Of its Deployment."""
     return child_name(revision.name, "-deployment")
 
 
-def deployment(revision: Revision, settings: Settings, replicas: int) -> dict[str, Any]:
+def deployment(revision: Revision, settings: Settings, replicas: int, system_namespace: str) -> dict[str, Any]:
     """The whole object; `replicas` counts only when it is new (SC-176)."""
     labels, annotations = child_labels(revision), pod_annotations(revision)
     spec = {
@@ -50,10 +50,10 @@ def deployment(revision: Revision, settings: Settings, replicas: int) -> dict[st
                 "labels": labels,
                 "annotations": annotations | {DEFAULT_CONTAINER: _serving_name(revision)},
             },
-            "spec": pod_spec(revision, settings),
+            "spec": pod_spec(revision, settings, system_namespace),
         },
     }
-    made_hash = content_hash([spec, annotations, labels])
+    made_hash = digest([spec, annotations, labels])
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -74,17 +74,17 @@ def progress_deadline_s(revision: Revision, settings: Settings) -> int:
     return duration_ns(said) // NS_PER_S if said else int(settings.deployment.progress_deadline_s)
 
 
-def pod_spec(revision: Revision, settings: Settings) -> dict[str, Any]:
+def pod_spec(revision: Revision, settings: Settings, system_namespace: str) -> dict[str, Any]:
     """The user's pod with everything that makes it an instance."""
     made = dict(revision.pod_spec())
-    serving = revision.serving_container
     images = {status.name: status.image_digest for status in revision.status.container_statuses}
     made["containers"] = [
-        *(_container(one, revision, images, is_serving=one is serving) for one in revision.containers),
-        queue_proxy.container(revision, settings),
+        *(_container(one, revision, images, settings) for one in revision.containers),
+        queue_proxy.container(revision, settings, system_namespace),
     ]
     made["terminationGracePeriodSeconds"] = revision.timeout_seconds
-    made.setdefault("enableServiceLinks", False)
+    if settings.defaults.enable_service_links is not None:
+        made.setdefault("enableServiceLinks", settings.defaults.enable_service_links)
     runtime_class = settings.deployment.runtime_class(revision.metadata.labels)
     if runtime_class:
         made.setdefault("runtimeClassName", runtime_class)
@@ -93,34 +93,22 @@ def pod_spec(revision: Revision, settings: Settings) -> dict[str, Any]:
     return made
 
 
-def content_hash(content: Any) -> str:
-    """FNV-32a in base 36 of the content as sorted JSON."""
-    value = _FNV_START
-    for byte in msgspec.json.encode(content, order="deterministic"):
-        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
-    digits = ""
-    while value or not digits:
-        value, digit = divmod(value, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return digits
-
-
-def _container(one: dict[str, Any], revision: Revision, images: dict[str, str], *, is_serving: bool) -> dict[str, Any]:
+def _container(one: dict[str, Any], revision: Revision, images: dict[str, str], settings: Settings) -> dict[str, Any]:
     made = {key: value for key, value in one.items() if key not in ("stdin", "tty", "ports", "readinessProbe")}
+    is_serving = one is revision.serving_container
     port = queue_proxy.user_port(revision)
     made["image"] = images.get(one.get("name", "")) or one.get("image", "")
     made["env"] = [*one.get("env", []), *_told(revision, port if is_serving else None)]
     made["lifecycle"] = {**one.get("lifecycle", {}), **DRAIN}
     made.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     readiness = one.get("readinessProbe")
+    if readiness and not is_taken_over(readiness):
+        made["readinessProbe"] = readiness
     if is_serving:
         made["ports"] = [{"name": USER_PORT_NAME, "containerPort": port, "protocol": "TCP"}]
         if "livenessProbe" in one:
-            made["livenessProbe"] = liveness(one["livenessProbe"], port)
-        if readiness and not is_taken_over(readiness):
-            made["readinessProbe"] = readiness
-    elif readiness:
-        made["readinessProbe"] = readiness
+            keeps_port = settings.features.is_enabled(MULTI_CONTAINER_PROBING)
+            made["livenessProbe"] = liveness(one["livenessProbe"], port, keeps_port)
     return made
 
 

@@ -22,7 +22,7 @@ from dataplane.contract.ports import (
     USER_PORT,
 )
 
-from .probe import kubelet_probe, sidecar_probe
+from .probe import encoded, is_taken_over, kubelet_probe, sidecar_probe
 
 NAME = "queue-proxy"
 FULL_DUPLEX = "features.knative.dev/http-full-duplex"
@@ -58,7 +58,7 @@ def user_port(revision: Revision) -> int:
     return ports[0].get("containerPort") or USER_PORT
 
 
-def container(revision: Revision, settings: Settings) -> dict[str, Any]:
+def container(revision: Revision, settings: Settings, system_namespace: str) -> dict[str, Any]:
     """The last container of every pod."""
     port = serving_port(revision)
     made: dict[str, Any] = {
@@ -69,7 +69,7 @@ def container(revision: Revision, settings: Settings) -> dict[str, Any]:
             for number in (STATS_PORT, USER_METRICS_PORT, port, SERVING_TLS_PORT)
         ],
         "securityContext": _SECURITY,
-        "env": environment(revision, settings),
+        "env": environment(revision, settings, system_namespace),
     }
     resources = _resources(revision, settings)
     if resources:
@@ -80,9 +80,8 @@ def container(revision: Revision, settings: Settings) -> dict[str, Any]:
     return made
 
 
-def environment(revision: Revision, settings: Settings) -> list[dict[str, Any]]:
+def environment(revision: Revision, settings: Settings, system_namespace: str) -> list[dict[str, Any]]:
     """Every variable that upstream's sidecar reads, in its order; ours has the same contract."""
-    probe = revision.serving_container.get("readinessProbe")
     tls = settings.deployment.sidecar_tls
     duplex = revision.metadata.annotations.get(FULL_DUPLEX, "").lower() == "enabled"
     said: dict[str, str | dict[str, Any]] = {
@@ -101,8 +100,8 @@ def environment(revision: Revision, settings: Settings) -> list[dict[str, Any]]:
         "SERVING_LOGGING_CONFIG": "",
         "SERVING_LOGGING_LEVEL": "",
         "USER_PORT": str(user_port(revision)),
-        "SYSTEM_NAMESPACE": "knative-serving",
-        "SERVING_READINESS_PROBE": sidecar_probe(probe, user_port(revision)) if probe else "",
+        "SYSTEM_NAMESPACE": system_namespace,
+        "SERVING_READINESS_PROBE": _readiness(revision, settings),
         "HOST_IP": _field("status.hostIP"),
         "ENABLE_HTTP2_AUTO_DETECTION": _switch(settings.features.is_enabled(AUTODETECT_HTTP2)),
         "ENABLE_HTTP_FULL_DUPLEX": _switch(duplex),
@@ -118,6 +117,19 @@ def environment(revision: Revision, settings: Settings) -> list[dict[str, Any]]:
         {"name": name, "value": value} if isinstance(value, str) else {"name": name, "valueFrom": value}
         for name, value in said.items()
     ]
+
+
+def _readiness(revision: Revision, settings: Settings) -> str:
+    """One probe; with the feature, a list of those of all containers, without the commands of the other ones."""
+    own = revision.serving_container.get("readinessProbe")
+    found = [sidecar_probe(own, user_port(revision))] if own else []
+    if not settings.features.is_enabled(MULTI_CONTAINER_PROBING):
+        return encoded(found[0]) if found else ""
+    for container in revision.containers:
+        probe = container.get("readinessProbe")
+        if probe and container is not revision.serving_container and is_taken_over(probe):
+            found.append(sidecar_probe(probe, user_port(revision)))
+    return encoded(found) if found else ""
 
 
 def _resources(revision: Revision, settings: Settings) -> dict[str, dict[str, str]]:
