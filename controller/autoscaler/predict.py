@@ -166,7 +166,7 @@ def _level(aim: Aim, need: Need, trail: Trail) -> tuple[int, str]:
     """The averages at the target. What the last decision was stays unless the need has clearly left it."""
     long, short = _exact(aim, need, need.stable, aim.long_s), _exact(aim, need, need.short, aim.short_s)
     exact, noise, which = (*long, "stable") if long[0] >= short[0] else (*short, "short")
-    pods = ceil(exact - EPSILON)
+    pods = max(ceil(exact - EPSILON), 1 if need.running or need.waiting else 0)
     low = min(trail.pods - 1 - DOWN_SLACK_PODS, trail.pods * (1 - DOWN_SLACK))
     is_higher = any(one - spread > trail.pods * (1 + UP_SLACK) for one, spread in (long, short))
     reason = f"{exact * aim.target.value:.4g} over the {which} window / target {aim.target.value:g} = {pods} pods"
@@ -184,11 +184,13 @@ def _exact(aim: Aim, need: Need, average: float, length_s: float) -> tuple[float
 
 def _surge(aim: Aim, need: Need, trail: Trail, now_s: float) -> int:
     """Where a pod has no hard limit, what it runs beyond its share counts as well; else that waits, and is a queue."""
-    full = FULL * trail.pods * aim.target.total
+    pods = trail.pods or need.ready
+    full = FULL * pods * aim.target.total
     spread = need.coming / sqrt(need.arrived) if need.arrived else 0.0
-    is_surge = 0 <= now_s - trail.surge_s < GROWING_S or need.coming - CERTAIN * spread > full
+    is_growing = trail.surge > 0 and 0 <= now_s - trail.surge_s < GROWING_S
+    is_surge = is_growing or need.coming - CERTAIN * spread > full
     coming = need.coming - CAREFUL * spread if is_surge else 0.0
-    if not aim.limit and trail.pods and need.recent - CERTAIN * sqrt(need.recent) > full:
+    if not aim.limit and pods and need.recent - CERTAIN * sqrt(need.recent) > full:
         coming = max(coming, need.recent)
     return ceil(coming / aim.target.value - EPSILON)
 
