@@ -84,10 +84,7 @@ def test_never_more_and_never_fewer_than_allowed(algorithm):
     ("name", "text"),
     [
         ("load.csv", "time_s,duration_s\n10,0.5\n9,0.25\n12,\n"),
-        (
-            "load.json",
-            json.dumps([{"time_s": 9, "duration_s": 0.25}, {"time_s": 10, "duration_s": 0.5}, {"time_s": 12}]),
-        ),
+        ("load.json", '[{"time_s": 9, "duration_s": 0.25}, {"time_s": 10, "duration_s": 0.5}, {"time_s": 12}]'),
     ],
 )
 def test_a_recorded_load_is_read(tmp_path, name, text):
