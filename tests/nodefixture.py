@@ -206,7 +206,7 @@ def config(server: Server) -> SingleConfig:
 async def running(client: Client, folder: Path, **settings: Any) -> AsyncIterator[Machine]:
     """A node on an API server that runs."""
     images = Images(folder / "images")
-    said = {"stop_s": 2.0, "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"}} | settings
+    said: Object = {"stop_s": 2.0, "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"}} | settings
     node = Node(client, images, NodeSettings(state=folder / "state", sidecar=tuple(command()), **said))
     task = asyncio.create_task(node.run())
     try:
