@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import sysconfig
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import Cluster, Context, User
 
 from controller.api.core import Endpoints
+from controller.local import forkserver
 from controller.local.api.server import Server
 from controller.local.deployments import NodeDeployment
 from controller.local.images import Images
@@ -22,7 +24,7 @@ from controller.local.process import birth
 from dataplane.kube.client import STRATEGIC_PATCH, Client
 from dataplane.kube.errors import NotFound
 from dataplane.kube.resource import DEPLOYMENTS, ENDPOINTS, PODS, Resource
-from tests.sidecarfixture import BASE, command
+from tests.sidecarfixture import BASE, ROOT, command
 
 NAMESPACE = "default"
 REVISION = "hello-00001"
@@ -253,10 +255,13 @@ async def running(client: Client, folder: Path, **settings: Any) -> AsyncIterato
 
 def make_node(client: Client, folder: Path, **settings: Any) -> Node:
     """With a sidecar of this checkout, which does not wait long for the last request."""
-    said: Object = {"stop_s": 2.0, "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"}} | settings
-    return Node(
-        client, Images(folder / "images"), NodeSettings(state=folder / "state", sidecar=tuple(command()), **said)
-    )
+    said: Object = {
+        "stop_s": 2.0,
+        "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"},
+        "forkserver": forkserver.command(ROOT, Path(sysconfig.get_path("purelib"))),
+    } | settings
+    made = NodeSettings(state=folder / "state", sidecar=tuple(command()), **said)
+    return Node(client, Images(folder / "images"), made)
 
 
 async def node_alone(folder: Path, url: str, token: str) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from controller.api.meta import timestamp
@@ -54,6 +55,8 @@ class Ready:
     place: probes.Place
     image_id: str = ""
     limits: Limits | None = None
+    start: Callable[[Begin, Path], Awaitable[Process]] | None = None
+    """Another way to start it than the usual one. Raises StartError."""
 
 
 class Surroundings(Protocol):
@@ -175,7 +178,7 @@ class Container:
         now = timestamp(time.time())
         try:
             log = self._pod.logs.begin(self._pod.namespace, self._pod.name, self.name)
-            process = Process.start(ready.begin, log)
+            process = await ready.start(ready.begin, log) if ready.start else Process.start(ready.begin, log)
         except OSError as error:
             self._failures += 1
             self._set({"waiting": {"reason": CREATE_ERROR, "message": f"its log cannot be written: {error}"}})
@@ -184,6 +187,10 @@ class Container:
             self._failures += 1
             log.write_text(f"{wrong}\n")
             self._ended(START_FAILED, "StartError", str(wrong), now)
+            return False
+        if self._leaving.is_set():
+            process.signal(signal.SIGKILL)
+            await process.ended
             return False
         cgroup = self._pod.cgroup(self.name) if ready.limits is not None else None
         if cgroup is not None and ready.limits is not None:

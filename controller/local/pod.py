@@ -69,6 +69,8 @@ class Home:
     """Command of the queue-proxy."""
     sidecar_environment: Mapping[str, str] = field(default_factory=dict)
     app_environment: Mapping[str, str] = field(default_factory=dict)
+    start_sidecar: Callable[[Begin, Path], Awaitable[Process]] | None = None
+    """A quicker way than its command."""
     read: Callable[[Source, str], Awaitable[Mapping[str, str] | None]]
     """A config map or secret by kind and name, and namespace; None: it is not there."""
     changed: Callable[[Pod], None]
@@ -233,7 +235,8 @@ class Pod:
         names = {port["name"]: port["containerPort"] for port in spec.get("ports", ()) if "name" in port}
         if self._is_app(spec):
             names = dict.fromkeys(names, self.port)
-        return Ready(begin, probes.Place(self.address, names, begin), image_id, Limits.of(spec))
+        start = self._home.start_sidecar if is_sidecar else None
+        return Ready(begin, probes.Place(self.address, names, begin), image_id, Limits.of(spec), start)
 
     def _container(self, spec: Object) -> Container:
         if spec["name"] == SIDECAR:

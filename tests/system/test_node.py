@@ -58,6 +58,10 @@ async def get(address: str, path: str = "/", port: int = 8012) -> tuple[int, byt
     return int(head.split()[1]), body
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def pids(machine: Machine) -> dict[str, int]:
     """Of the containers of all pods."""
     return {
@@ -376,3 +380,39 @@ async def test_pods_outlive_a_node_that_is_killed(tmp_path: Path) -> None:
                 return (await m.app())["restartCount"] == 1 and (await get(pod.status["podIP"]))[0] == 200
 
             await m.until(again, "a restart of what was taken up")
+
+
+async def test_sidecars_start_without_a_forkserver(tmp_path: Path) -> None:
+    async with machine(tmp_path, forkserver=()) as m:
+        await m.make(SERVICES, PRIVATE)
+        await m.make(DEPLOYMENTS, deployment(container(m.image())))
+        (address,) = await m.ready()
+        assert (await get(address))[0] == 200
+
+
+async def test_the_end_of_the_forkserver_ends_no_sidecar(tmp_path: Path) -> None:
+    """One that ends soon after its start is not tried again: then sidecars start the long way."""
+    async with machine(tmp_path) as m:
+        await m.make(SERVICES, PRIVATE)
+        await m.make(DEPLOYMENTS, deployment(container(m.image())))
+        (address,) = await m.ready()
+        (sidecar_pid,) = [pid for name, pid in pids(m).items() if name.endswith("/queue-proxy")]
+        os.kill(parent_of(sidecar_pid), signal.SIGKILL)
+        await m.scale(2)
+        both = await m.ready(2)
+        assert address in both
+        assert [(await get(one))[0] for one in both] == [200, 200]
+
+
+async def test_a_sidecar_that_dies_is_told_with_its_exit_code(m: Machine) -> None:
+    await m.make(DEPLOYMENTS, deployment(container(m.image())))
+    (address,) = await m.ready()
+    (sidecar_pid,) = [pid for name, pid in pids(m).items() if name.endswith("/queue-proxy")]
+    os.kill(sidecar_pid, signal.SIGKILL)
+
+    async def again() -> Any:
+        said = (await m.pod()).status["containerStatuses"][1]
+        return said["restartCount"] == 1 and said["ready"] and said["lastState"]["terminated"]
+
+    assert (await m.until(again, "another sidecar"))["exitCode"] == 137
+    assert (await get(address))[0] == 200
