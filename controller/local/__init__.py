@@ -1,0 +1,1 @@
+"""local: everything on one machine, without Kubernetes: the embedded API server and the process node."""
