@@ -47,6 +47,7 @@ class Addresses:
     host: str = "127.0.0.1"
     gate_port: int = 0
     stats_port: int = 8080
+    """0: any free one; `Controllers.ports` says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,15 @@ class Surroundings:
     addresses: Addresses = field(default_factory=Addresses)
 
 
+class BoundPorts:
+    """Where this process listens, once it does."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.gate: asyncio.Future[int] = loop.create_future()
+        self.stats: asyncio.Future[int] = loop.create_future()
+
+
 class Controllers:
     """Every controller, wired."""
 
@@ -69,6 +79,7 @@ class Controllers:
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report)
+        self.ports = BoundPorts()
         self._around = around
         self._ingress = IngressReconciler(client, self.observed, self.gate, around.gateways)
         activators = Activators(around.system_namespace)
@@ -96,9 +107,9 @@ class Controllers:
             for run in (self._follow_gateways, self._follow_activators, self.deciders.run):
                 group.create_task(run())
             addresses = self._around.addresses
-            group.create_task(self.intake.run(addresses.host, addresses.stats_port))
+            group.create_task(self.intake.run(addresses.host, addresses.stats_port, self.ports.stats))
             await self.ingresses.queue.idle()
-            group.create_task(self.gate.run(addresses.host, addresses.gate_port))
+            group.create_task(self.gate.run(addresses.host, addresses.gate_port, self.ports.gate))
 
     def _all(self) -> tuple[Controller, ...]:
         return (
