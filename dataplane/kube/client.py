@@ -140,10 +140,22 @@ class Client:
         return msgspec.json.decode(answer, type=kind)
 
     async def delete(
-        self, resource: Resource, namespace: str | None, name: str, *, uid: str = "", propagation: str = "Background"
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str = "",
+        propagation: str = "Background",
+        grace_s: int | None = None,
     ) -> None:
-        """uid: delete only this very object; another one of that name raises Conflict."""
+        """uid: delete only this very object; another one of that name raises Conflict.
+
+        grace_s  what a pod gets to end; 0: the object goes at once. None: what the pod says.
+        """
         options: dict[str, Any] = {"propagationPolicy": propagation}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
         if uid:
             options["preconditions"] = {"uid": uid}
         await self._ask("DELETE", resource.item(namespace, name), options)

@@ -1,0 +1,445 @@
+"""Node: the pods of this machine's Deployments, from the API to processes and back.
+
+Processes are started first and told of afterwards: between the wish for a pod
+and its first instruction stands no answer of the API server. What is known of
+pods is in memory; the API has a copy, and processes outlive the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controller.api.core import ConfigMap, Endpoints, KubeService, Secret
+from controller.api.meta import ObjectMeta, OwnerReference, owner_reference
+from controller.api.meta import Resource as ApiObject
+from controller.kube.cache import Cache, Key
+from controller.reconcile import Controller
+from dataplane.kube.client import Client
+from dataplane.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Unreachable
+from dataplane.kube.resource import CONFIG_MAPS, DEPLOYMENTS, ENDPOINTS, PODS, SECRETS, SERVICES, Resource
+from dataplane.kube.watch import watch
+
+from . import deployments, logs
+from .addresses import addresses, ports
+from .cgroups import Cgroups
+from .deployments import NodeDeployment, PodView
+from .endpoints import endpoints
+from .environment import CONFIG_MAP, Source, decoded
+from .images import Images
+from .pod import HASH_LABEL, Home, NodePod, Pod, PodRecord
+from .process import birth, signal_group
+
+log = logging.getLogger("penstock.node")
+
+Object = dict[str, Any]
+
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""Of the end of a pod's name: no vowels, so no words."""
+BY_LABEL = "label"
+PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
+"""Between two tries to tell the API server of a pod that it refuses."""
+
+
+class LogError(Exception):
+    """A log cannot be shown. `status` is the HTTP status that says so."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    """What differs between machines."""
+
+    state: Path
+    """Folder of this node: `logs`, `pods`."""
+    sidecar: tuple[str, ...]
+    """Command that starts a queue-proxy."""
+    name: str = "penstock"
+    sidecar_environment: Mapping[str, str] = field(default_factory=dict)
+    app_environment: Mapping[str, str] = field(default_factory=dict)
+    """Such as PENSTOCK_GATEWAY."""
+    stop_s: float = 5.0
+    """What processes get when the node itself ends."""
+
+
+class Node:
+    """Runs pods. Use `run` as a task; its cancellation ends all processes."""
+
+    def __init__(self, client: Client, images: Images, settings: NodeSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._addresses = addresses()
+        self._ports = ports()
+        self._logs = logs.LogFolder(settings.state / "logs")
+        self._home = Home(
+            node=settings.name, folder=settings.state / "pods", images=images, logs=self._logs,
+            cgroups=Cgroups("penstock"), sidecar=settings.sidecar, sidecar_environment=settings.sidecar_environment,
+            app_environment=settings.app_environment, read=self._read, changed=self._changed,
+        )  # fmt: skip
+        self.pods: dict[Key, Pod] = {}
+        self._records: dict[Key, PodRecord] = {}
+        self._removed: set[str] = set()
+        self._told: dict[Key, Object] = {}
+        self._deployment_status: dict[str, Object] = {}
+        self._deployment_cache: Cache[NodeDeployment] = Cache()
+        self._pod_cache: Cache[NodePod] = Cache()
+        self._service_cache: Cache[KubeService] = Cache({BY_LABEL: _first_label})
+        self._deployments = Controller("deployment", self._deployment)
+        self._statuses = Controller("pod status", self._pod_status)
+        self._endpoints = Controller("endpoints", self._service)
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. Processes of an earlier node are taken up, or ended when nobody wants them any more."""
+        for folder in (self._home.folder, self._logs.root):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._records = _records(self._home.folder)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                for work in self._watches():
+                    self._group.create_task(work)
+                for cache in (self._deployment_cache, self._pod_cache, self._service_cache):
+                    await cache.listed.wait()
+                self._recover()
+                for controller in (self._endpoints, self._statuses, self._deployments):
+                    self._group.create_task(controller.run())
+                self._group.create_task(self._logs.keep_small())
+        finally:
+            await self._end_all()
+
+    async def log(self, namespace: str, name: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """What a container has printed, as `kubectl logs` asks for it (container, follow, previous, tailLines).
+
+        Raises  LogError, before the first part
+        """
+        for wish in ("sinceSeconds", "sinceTime", "timestamps"):
+            if query.get(wish) not in (None, "", "false"):
+                raise LogError(400, f"{wish}: lines have no times here; use tailLines")
+        container = query.get("container") or self._main_container(namespace, name)
+        previous = query.get("previous") == "true"
+        path = self._logs.path(namespace, name, container, previous=previous)
+        lines = query.get("tailLines")
+        if lines and not lines.isdecimal():
+            raise LogError(400, f'tailLines: "{lines}" is no count of lines')
+        if not path.exists():
+            which = "previous terminated container" if previous else "container"
+            raise LogError(400, f'{which} "{container}" in pod "{name}" not found')
+        async for part in logs.read(path, lines=int(lines) if lines else None, follow=query.get("follow") == "true"):
+            yield part
+
+    def _main_container(self, namespace: str, name: str) -> str:
+        """The first: the app's."""
+        pod = self.pods.get((namespace, name))
+        if pod is not None:
+            return pod.containers[0].name
+        found = sorted((self._logs.root / namespace / name).glob("*.log"))
+        return next((path.stem for path in found if path.stem != "queue-proxy"), "")
+
+    def _watches(self) -> Iterable[Coroutine[Any, Any, None]]:
+        def follow(resource: Resource, kind: Any, cache: Cache[Any], fields: str = "") -> Coroutine[Any, Any, None]:
+            def trouble(error: KubeError) -> None:
+                log.warning("watch of %s: %s; tried again", resource.plural, error)
+
+            return cache.follow(watch(self._client, resource, kind, fields=fields, on_trouble=trouble))
+
+        yield follow(DEPLOYMENTS, NodeDeployment, self._deployment_cache)
+        yield follow(SERVICES, KubeService, self._service_cache)
+        yield follow(PODS, NodePod, self._pod_cache, f"spec.nodeName={self._settings.name}")
+
+    def _recover(self) -> None:
+        """Pods that the API server knows go on; processes that belong to none of them end."""
+        wanted = {item.key: item.metadata.uid for item in self._pod_cache}
+        for key, record in list(self._records.items()):
+            if wanted.get(key) is None or record.uid not in ("", wanted[key]):
+                del self._records[key]
+                _end_record(self._home.folder, record)
+        self._pod_cache.listen(self._pod_changed)
+        self._records.clear()
+        self._deployment_cache.listen(self._deployment_changed)
+        self._service_cache.listen(lambda old, new: self._endpoints.queue.add((new or old).key))  # type: ignore[union-attr]
+        self._logs.prune(set(self.pods))
+
+    # What comes from the API.
+
+    def _deployment_changed(self, old: NodeDeployment | None, new: NodeDeployment | None) -> None:
+        item = new or old
+        if item is not None:
+            self._deployments.queue.add(item.key)
+
+    def _pod_changed(self, old: NodePod | None, new: NodePod | None) -> None:
+        """Pods that others delete, or that an earlier node has made."""
+        item = new or old
+        if item is None:
+            return
+        pod = self.pods.get(item.key)
+        if new is None:
+            self._removed.discard(item.metadata.uid)
+            if pod is not None and pod.uid == item.metadata.uid:
+                pod.is_gone = True
+                pod.stop(0)
+        elif pod is None and new.metadata.uid not in self._removed and new.spec.get("nodeName") == self._settings.name:
+            pod = self._take_up(new)
+        if new is not None and new.is_deleted and pod is not None and pod.uid == new.metadata.uid:
+            pod.stop(float(new.metadata.deletion_grace_period_seconds or 0))
+
+    def _take_up(self, item: NodePod) -> Pod:
+        record = self._records.get(item.key)
+        if record is not None:
+            self._addresses.keep(record.address)
+            self._ports.keep(record.port)
+        pod = Pod(
+            item, self._home, record.address if record else self._addresses.take(),
+            record.port if record else self._ports.take(),
+        )  # fmt: skip
+        for status in item.status.get("containerStatuses", ()) if record is None else ():
+            for one in pod.containers:
+                if one.name == status["name"]:
+                    one.restarts = status.get("restartCount", 0) + 1
+        self._begin(pod, record)
+        return pod
+
+    # Deployments.
+
+    async def _deployment(self, key: Key) -> float | None:
+        """One step towards the wanted pods; whatever changes brings the next."""
+        deployment = self._deployment_cache.get(*key)
+        mine = self._pods_of(key)
+        if deployment is None or deployment.is_deleted:
+            await self._delete(mine)
+            return None
+        mine = [pod for pod in mine if pod.owner is not None and pod.owner.uid == deployment.metadata.uid]
+        change = deployments.decide(deployment.spec, [_view(pod) for pod in mine])
+        for _ in range(change.create):
+            self._create(deployment)
+        await self._delete([pod for pod in mine if pod.name in change.delete])
+        return await self._write_deployment(deployment)
+
+    async def _write_deployment(self, deployment: NodeDeployment) -> float | None:
+        """Its status; returns the seconds until its progress deadline."""
+        uid, now_s = deployment.metadata.uid, time.time()
+        known = msgspec.structs.replace(deployment, status=self._deployment_status.get(uid, deployment.status))
+        views = [_view(pod) for pod in self._pods_of(deployment.key)]
+        due = deployments.deadline_s(known)
+        if due is not None and now_s >= due:
+            troubles = {pod.name: pod.trouble() for pod in self._pods_of(deployment.key)}
+            views = [replace(view, trouble=troubles[view.name]) for view in views]
+        status = deployments.status(known, views, now_s)
+        if status != known.status:
+            await self._patch_status(DEPLOYMENTS, deployment.namespace, deployment.name, uid, known.status, status)
+            self._deployment_status[uid] = status
+        due = deployments.deadline_s(msgspec.structs.replace(known, status=status))
+        return max(due - time.time(), 0.05) if due is not None else None
+
+    def _create(self, deployment: NodeDeployment) -> None:
+        template = deployment.spec.get("template", {})
+        said = template.get("metadata", {})
+        item = NodePod(
+            api_version="v1",
+            kind="Pod",
+            metadata=ObjectMeta(
+                name=f"{deployment.name}-{''.join(random.choices(LETTERS, k=5))}",
+                namespace=deployment.namespace,
+                labels=said.get("labels", {}) | {HASH_LABEL: deployments.template_hash(deployment.spec)},
+                annotations=said.get("annotations", {}),
+                owner_references=(_owner(deployment),),
+            ),
+            spec=template.get("spec", {}) | {"nodeName": self._settings.name},
+        )
+        self._begin(Pod(item, self._home, self._addresses.take(), self._ports.take()), None, item)
+
+    async def _delete(self, pods: list[Pod]) -> None:
+        """Out of the endpoints at once; then the API server is told."""
+        for pod in pods:
+            pod.stop(pod.grace_s)
+        for pod in pods:
+            if pod.known.is_set() and not pod.is_gone:
+                with suppress(NotFound, Conflict):
+                    await self._client.delete(PODS, pod.namespace, pod.name, uid=pod.uid)
+
+    def _pods_of(self, key: Key) -> list[Pod]:
+        return [
+            pod
+            for pod in self.pods.values()
+            if pod.namespace == key[0] and not pod.is_leaving
+            and pod.owner is not None and pod.owner.kind == "Deployment" and pod.owner.name == key[1]
+        ]  # fmt: skip
+
+    # Pods.
+
+    def _begin(self, pod: Pod, record: PodRecord | None, item: NodePod | None = None) -> None:
+        assert self._group is not None
+        self.pods[pod.key] = pod
+        pod.start(record)
+        self._group.create_task(self._life(pod, item))
+
+    async def _life(self, pod: Pod, item: NodePod | None) -> None:
+        """Tells the API server of a new pod, and of its end."""
+        try:
+            if item is not None and not await self._announce(pod, item):
+                pod.stop(0)
+            await pod.ended.wait()
+            if pod.known.is_set() and not pod.is_gone:
+                await self._remove(pod)
+        finally:
+            if pod.ended.is_set():
+                self._addresses.give_back(pod.address)
+                self._ports.give_back(pod.port)
+                self.pods.pop(pod.key, None)
+                self._told.pop(pod.key, None)
+                self._changed(pod)
+
+    async def _announce(self, pod: Pod, item: NodePod) -> bool:
+        """Makes the Pod object. When it is refused, that is said, and after a pause the pod is given up."""
+        pause_s = PAUSE_MIN_S
+        while not pod.ended.is_set():
+            try:
+                body = msgspec.to_builtins(item)
+                body.pop("status", None)
+                made = await self._client.create(PODS, pod.namespace, body, NodePod)
+            except Unreachable as error:
+                log.warning("pod %s/%s is not made known yet: %s; again in %g s", *pod.key, error, pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, PAUSE_MAX_S)
+                continue
+            except KubeError as error:
+                log.error("pod %s/%s is refused: %s", *pod.key, error)
+                pod.stop(0)
+                await pod.ended.wait()
+                if not isinstance(error, AlreadyExists):
+                    await asyncio.sleep(PAUSE_MAX_S / 6)
+                return False
+            pod.uid = made.metadata.uid
+            pod.known.set()
+            pod.changed()
+            if pod.is_leaving:
+                await self._delete([pod])
+            return True
+        return False
+
+    async def _remove(self, pod: Pod) -> None:
+        """The last status, and the end of the object."""
+        self._removed.add(pod.uid)
+        while not pod.is_gone:
+            try:
+                with suppress(NotFound, Conflict):
+                    await self._client.delete(PODS, pod.namespace, pod.name, uid=pod.uid, grace_s=0)
+                return
+            except KubeError as error:
+                log.warning("pod %s/%s cannot be removed yet: %s; again in %g s", *pod.key, error, PAUSE_MIN_S)
+                await asyncio.sleep(PAUSE_MIN_S)
+
+    def _changed(self, pod: Pod) -> None:
+        """Endpoints first: they are what requests wait for."""
+        for key, value in pod.labels.items():
+            for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{key}={value}"):
+                self._endpoints.queue.add(service.key)
+        self._statuses.queue.add(pod.key)
+        if pod.owner is not None:
+            self._deployments.queue.add((pod.namespace, pod.owner.name))
+
+    async def _pod_status(self, key: Key) -> None:
+        pod = self.pods.get(key)
+        if pod is None or not pod.known.is_set() or pod.is_gone:
+            return
+        status = pod.status()
+        before = self._told.get(key)
+        if status != before:
+            with suppress(NotFound):
+                await self._patch_status(PODS, pod.namespace, pod.name, pod.uid, before or {}, status)
+            self._told[key] = status
+
+    async def _service(self, key: Key) -> None:
+        """Endpoints of one Service."""
+        service = self._service_cache.get(*key)
+        if service is None:
+            if self._told.pop(("endpoints/" + key[0], key[1]), None) is not None:
+                with suppress(NotFound):
+                    await self._client.delete(ENDPOINTS, *key)
+            return
+        if not service.spec.selector:
+            return
+        made = endpoints(service, [pod.backend() for pod in self.pods.values() if not pod.is_leaving])
+        told = ("endpoints/" + key[0], key[1])
+        if self._told.get(told) == made:
+            return
+        try:
+            await self._client.replace(ENDPOINTS, *key, made, Endpoints)
+        except NotFound:
+            await self._client.create(ENDPOINTS, key[0], made, Endpoints)
+        self._told[told] = made
+
+    async def _patch_status(
+        self, resource: Resource, namespace: str, name: str, uid: str, before: Object, status: Object
+    ) -> None:
+        """What is no longer said is taken away."""
+        gone = dict.fromkeys(before.keys() - status.keys())
+        body = {"metadata": {"uid": uid}, "status": status | gone}
+        await self._client.patch(resource, namespace, name, body, ApiObject, subresource="status")
+
+    async def _read(self, source: Source, namespace: str) -> Mapping[str, str] | None:
+        kind, name = source
+        try:
+            if kind == CONFIG_MAP:
+                return (await self._client.read(CONFIG_MAPS, namespace, name, ConfigMap)).data
+            return decoded((await self._client.read(SECRETS, namespace, name, Secret)).data)
+        except KubeError as error:
+            if not isinstance(error, NotFound):
+                log.warning("%s %s/%s cannot be read: %s", kind, namespace, name, error)
+            return None
+
+    async def _end_all(self) -> None:
+        """With the node; Pod objects stay, and their pods begin anew with the next one."""
+        for pod in self.pods.values():
+            pod.is_gone = True
+            pod.stop(self._settings.stop_s)
+        await asyncio.gather(*(pod.ended.wait() for pod in self.pods.values()))
+
+
+def _view(pod: Pod) -> PodView:
+    return PodView(name=pod.name, template=pod.template, is_ready=pod.is_ready, created=pod.created)
+
+
+def _owner(deployment: NodeDeployment) -> OwnerReference:
+    """Lists leave kind and version out of their items."""
+    return owner_reference(msgspec.structs.replace(deployment, api_version="apps/v1", kind="Deployment"))
+
+
+def _first_label(service: KubeService) -> Iterable[str]:
+    """One pair of the selector is enough to find the Services that a pod may belong to."""
+    pair = min(service.spec.selector.items(), default=None)
+    return (f"{service.namespace}/{pair[0]}={pair[1]}",) if pair else ()
+
+
+def _records(folder: Path) -> dict[Key, PodRecord]:
+    """What an earlier node left; files that cannot be read are removed."""
+    found = {}
+    for path in folder.glob("*"):
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=PodRecord)
+        except (OSError, msgspec.DecodeError):
+            path.unlink(missing_ok=True)
+        else:
+            found[record.namespace, record.name] = record
+    return found
+
+
+def _end_record(folder: Path, record: PodRecord) -> None:
+    """Kills what runs for a pod that nobody wants any more."""
+    import signal
+
+    for one in record.containers.values():
+        if birth(one.pid) == one.born:
+            signal_group(one.pid, signal.SIGKILL)
+    (folder / f"{record.namespace}_{record.name}.json").unlink(missing_ok=True)
