@@ -108,10 +108,10 @@ def _age(item: Object) -> tuple[str, str, str]:
 def _path(ingress: Ingress, rule: IngressRule, path: IngressPath) -> Path:
     is_redirect = ingress.spec.http_option == REDIRECTED and rule.visibility != CLUSTER_LOCAL
     return Path(
-        splits=() if is_redirect else tuple(_split(path, split) for split in path.splits if _percent(path, split) > 0),
+        splits=tuple(_split(path, split) for split in path.splits if _percent(path, split) > 0),
         prefix=path.path or "/",
         headers={name: match.exact for name, match in path.headers.items()},
-        set_headers={} if is_redirect else path.append_headers,
+        set_headers=path.append_headers,
         rewrite_host=path.rewrite_host,
         redirect=is_redirect,
     )

@@ -6,7 +6,7 @@ text frames, one JSON object each. The gateway speaks first:
     gateway    {"hello": {"gateway": NAME, "version": V}}       V: the state that it has; 0: none
     controller {"delta": {...}}                                 a Delta; `since` 0 replaces everything
     gateway    {"applied": {"version": V}}                      every worker uses it, from now on
-    gateway    {"refused": {"version": V, "problems": [...]}}   nothing of it was taken
+    gateway    {"refused": {"version": V, "problems": [...]}}   hosts that cannot be served, and are left out
 
 A delta changes the state `since` into `version`, and holds only what differs.
 A gateway whose state is not `since` says hello again, and gets a whole one.
@@ -86,7 +86,7 @@ class Path(Record):
     """One candidate among the paths of a host."""
 
     splits: tuple[Split, ...] = ()
-    """Whose percents sum up to 100; none with `redirect`."""
+    """Whose percents sum up to 100; a redirect may have none."""
     prefix: str = "/"
     """Of the raw request target, byte by byte (1.18)."""
     headers: Mapping[str, str] = {}
@@ -95,7 +95,7 @@ class Path(Record):
     rewrite_host: str = ""
     """In place of Host; empty: as it came."""
     redirect: bool = False
-    """301 to https on cleartext listeners (1.12)."""
+    """301 to https on cleartext listeners (1.12); over TLS its splits serve."""
 
 
 class Host(Record):
@@ -202,8 +202,6 @@ def _contradictions(delta: Delta) -> list[str]:
         for i, path in enumerate(host.paths if host else ()):
             where = f"hosts[{quoted(name)}].paths[{i}]"
             total = sum(split.percent for split in path.splits)
-            if path.redirect and path.splits:
-                problems.append(f"{where}.splits: a redirect has none")
-            elif not path.redirect and total != 100:
+            if total != 100 and (path.splits or not path.redirect):
                 problems.append(f"{where}.splits: percents sum up to {total}, and must to 100")
     return problems

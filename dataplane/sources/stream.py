@@ -30,8 +30,8 @@ PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 3.0
 SAVE_S = 1.0
 """After a change, before the file is written: a storm of changes is one write."""
 
-Use = Callable[[Delta], Awaitable[None]]
-"""Makes every worker use a delta; returns when they do."""
+Use = Callable[[Delta], Awaitable[list[str]]]
+"""Makes every worker use a delta, and returns when they do: what is wrong with hosts that it left out."""
 
 Tell = Callable[[str], None]
 """One line for the log."""
@@ -94,14 +94,15 @@ class RouteStream:
             try:
                 delta = read_delta(json.loads(text)["delta"])
             except (DocumentError, KeyError, TypeError, ValueError) as error:
-                problems = list(getattr(error, "problems", (str(error),)))
-                await _say(socket, "refused", {"version": 0, "problems": problems})
+                await _say(socket, "refused", {"version": 0, "problems": [str(error)]})
                 continue
             if delta.since not in (0, self.state.version):
                 await _say(socket, "hello", {"gateway": self._gateway, "version": 0})
                 continue
-            await self._use(self.state.whole(delta))
+            problems = await self._use(self.state.whole(delta))
             self.state.take(delta)
+            if problems:
+                await _say(socket, "refused", {"version": delta.version, "problems": problems})
             await _say(socket, "applied", {"version": delta.version})
             self._save_soon()
 

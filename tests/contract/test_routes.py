@@ -98,22 +98,9 @@ def test_all_problems_are_named_at_once():
             {"version": 1, "hosts": {"a": {"ingress": "n/a", "hash": "0", "paths": [{"splits": []}]}}},
             'hosts["a"].paths[0].splits: percents sum up to 0, and must to 100',
         ),
-        (
-            {
-                "version": 1,
-                "hosts": {
-                    "a": {
-                        "ingress": "n/a",
-                        "hash": "0",
-                        "paths": [{"splits": [{"target": "n/r"}], "redirect": True}],
-                    }
-                },
-            },
-            'hosts["a"].paths[0].splits: a redirect has none',
-        ),
         ([], 'delta: "[]" is no object'),
     ],
-    ids=["version that does not grow", "shares that do not sum up", "redirect with splits", "no object"],
+    ids=["version that does not grow", "shares that do not sum up", "no object"],
 )
 def test_contradictions_are_named(delta, problem):
     with pytest.raises(DocumentError) as caught:

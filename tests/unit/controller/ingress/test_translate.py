@@ -89,7 +89,7 @@ def test_a_local_rule_is_no_external_host():
     assert {name: host.visibility for name, host in made.items()} == {"blah.ns": LOCAL, "blah.example.com": EXTERNAL}
 
 
-def test_a_redirect_has_no_splits_and_is_only_for_external_hosts():
+def test_a_redirect_is_only_for_external_hosts():
     made = hosts_of(
         ingress(
             {
@@ -101,7 +101,7 @@ def test_a_redirect_has_no_splits_and_is_only_for_external_hosts():
             }
         )
     )
-    assert made["a.example.com"].paths == (Path(redirect=True),)
+    assert made["a.example.com"].paths == (Path(splits=(Split(target="ns/blah:80"),), redirect=True),)
     assert made["blah.ns"].paths == (Path(splits=(Split(target="ns/blah:80"),)),)
 
 

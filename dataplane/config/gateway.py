@@ -1,0 +1,91 @@
+"""Gateway: its settings, from the environment alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dataplane.contract.record import Record
+from dataplane.contract.values import quoted
+
+from .addresses import read_bind_address, read_trusted
+from .findings import Findings
+from .schema import ALL_ADDRESSES, Trust
+
+
+class GatewaySettings(Record):
+    """One gateway, which holds requests for revisions at zero itself."""
+
+    name: str
+    """Of its pod; the controller and the autoscaler tell gateways apart by it. POD_NAME."""
+    address: str = ALL_ADDRESSES
+    """Of every listener. PENSTOCK_BIND_ADDRESS."""
+    public_port: int = 8080
+    """For external hosts. PENSTOCK_PUBLIC_PORT."""
+    private_port: int = 8081
+    """For all hosts. PENSTOCK_PRIVATE_PORT."""
+    admin_port: int = 9000
+    """`/ready`, `/healthz`, `/metrics`. PENSTOCK_ADMIN_PORT."""
+    controller: str
+    """Where routes come from, ws://HOST:PORT. PENSTOCK_CONTROLLER."""
+    autoscaler: str
+    """Whom load is reported to, ws://HOST:PORT. PENSTOCK_AUTOSCALER."""
+    state_file: Path | None = None
+    """Where the last routes are kept. PENSTOCK_STATE_FILE; empty: nowhere."""
+    workers: int = 0
+    """Threads; 0: one for each CPU that is available. PENSTOCK_WORKERS."""
+    cluster_domain: str = "cluster.local"
+    """CLUSTER_DOMAIN."""
+    trusted: tuple[Trust, ...] = ()
+    """Whose platform headers are believed. PENSTOCK_TRUSTED_CIDRS; empty: everyone's."""
+
+
+WORKERS_MAX = 64
+
+PORTS = {
+    "PENSTOCK_PUBLIC_PORT": ("public_port", "8080"),
+    "PENSTOCK_PRIVATE_PORT": ("private_port", "8081"),
+    "PENSTOCK_ADMIN_PORT": ("admin_port", "9000"),
+}
+
+
+def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
+    """Raises  ConfigError that names every variable which is missing or wrong."""
+    findings = Findings()
+    values: dict[str, object] = {
+        "name": _needed(environ, "POD_NAME", "the name of the pod", findings),
+        "controller": _socket(environ, "PENSTOCK_CONTROLLER", findings),
+        "autoscaler": _socket(environ, "PENSTOCK_AUTOSCALER", findings),
+        "cluster_domain": environ.get("CLUSTER_DOMAIN") or "cluster.local",
+        "trusted": read_trusted("PENSTOCK_TRUSTED_CIDRS", environ.get("PENSTOCK_TRUSTED_CIDRS", ""), findings),
+    }
+    for variable, (field, example) in PORTS.items():
+        if environ.get(variable):
+            values[field] = findings.port(variable, environ[variable], example)
+    if environ.get("PENSTOCK_BIND_ADDRESS"):
+        values["address"] = read_bind_address("PENSTOCK_BIND_ADDRESS", environ["PENSTOCK_BIND_ADDRESS"], findings)
+    if environ.get("PENSTOCK_STATE_FILE"):
+        values["state_file"] = Path(environ["PENSTOCK_STATE_FILE"])
+    workers = environ.get("PENSTOCK_WORKERS", "")
+    if workers:
+        is_number = workers.isascii() and workers.isdigit()
+        if not is_number:
+            findings.wrong("PENSTOCK_WORKERS", f"{quoted(workers)} is not a number; use 1 to {WORKERS_MAX}")
+        values["workers"] = findings.within("PENSTOCK_WORKERS", int(workers), 1, WORKERS_MAX) if is_number else 1
+    findings.end()
+    return GatewaySettings(**values)
+
+
+def _needed(environ: Mapping[str, str], variable: str, hint: str, findings: Findings) -> str:
+    text = environ.get(variable, "")
+    if not text:
+        findings.wrong(variable, f"is missing; use {hint}")
+    return text
+
+
+def _socket(environ: Mapping[str, str], variable: str, findings: Findings) -> str:
+    text = _needed(environ, variable, "an address such as ws://controller:8444", findings)
+    if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname):
+        findings.wrong(variable, f"{quoted(text)} is no address; use one such as ws://controller:8444")
+    return text

@@ -1,0 +1,121 @@
+"""Plan: changes of the routes become plans of the engine, each sharing with the one before what did not change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dataplane.config.gateway import GatewaySettings
+from dataplane.contract.routes import LOCAL, Delta, Host, Target
+from dataplane.plan import DRAIN_MAX_BYTES, FIELDS_MAX, H2_PERIOD_NS, LINGER_NS, NS_PER_S
+from ext.hosts import HostRoutes
+from ext.live import Live
+from ext.plan import BY_HOST, BY_HOST_PRIVATE, FOREVER_NS, Plan
+
+PUBLIC, PRIVATE, ADMIN = 0, 1, 2
+"""Listener ids, which are labels of the engine's statistics as well."""
+
+IDLE_MAX = 100
+"""Idle connections kept to each endpoint, of each worker."""
+
+CONNECT_NS = 5 * NS_PER_S
+"""As Kourier sets it (networking.md 1.19)."""
+
+HEAD_TIMEOUT_NS = 60 * NS_PER_S
+HEAD_BYTES = 1 << 20
+RESPONSE_HEAD_BYTES = 10 << 20
+STREAMS_MAX = 250
+WINDOW_BYTES = 1 << 20
+BUFFER_BYTES = 256 << 20
+"""Bodies that the whole process may hold: a gateway carries what many sidecars share."""
+
+RESETS_MAX, CONTROL_MAX = 5_000, 100_000
+"""As the sidecar has them (contract.env)."""
+
+
+def gateway_bounds() -> dict[str, int | bool]:
+    """What the engine holds every peer to, by the names of ext/transport/worker.pxd."""
+    return {
+        "head_max": HEAD_BYTES,
+        "response_head_max": RESPONSE_HEAD_BYTES,
+        "fields_max": FIELDS_MAX,
+        "observe": False,
+        "head_timeout_ns": HEAD_TIMEOUT_NS,
+        "idle_timeout_ns": 0,
+        "linger_timeout_ns": LINGER_NS,
+        "drain_max": DRAIN_MAX_BYTES,
+        "h2_streams_max": STREAMS_MAX,
+        "h2_window_bytes": WINDOW_BYTES,
+        "h2_resets_max": RESETS_MAX,
+        "h2_control_max": CONTROL_MAX,
+        "h2_period_ns": H2_PERIOD_NS,
+        "buffers_max": BUFFER_BYTES,
+        "connect_timeout_ns": CONNECT_NS,
+        "labels_max": 0,
+        "journal_bytes": 0,
+    }
+
+
+def first_plan(live: Live, settings: GatewaySettings) -> Plan:
+    """No host yet: everything is answered with 404."""
+    return _plan(live, settings, 1, {}, {}, (), None)
+
+
+def next_plan(live: Live, settings: GatewaySettings, before: Plan, delta: Delta) -> tuple[Plan, list[str]]:
+    """The plan with the hosts and targets of a delta, and what is wrong with the hosts that it leaves out."""
+    hosts: dict[str, HostRoutes | None] = {}
+    problems = []
+    for name, host in delta.hosts.items():
+        try:
+            hosts[name] = host_routes(host) if host is not None else None
+        except ValueError as error:
+            hosts[name] = None
+            problems.append(f"{name}: {error}")
+    targets = {name: target_terms(target) for name, target in delta.targets.items() if target is not None}
+    gone = tuple(name for name, target in delta.targets.items() if target is None)
+    return _plan(live, settings, before.version + 1, targets, hosts, gone, before), problems
+
+
+def host_routes(host: Host) -> HostRoutes:
+    """What the engine keeps of a host. Raises ValueError for what no request could carry."""
+    return HostRoutes(host.paths, hash=host.hash, local=host.visibility == LOCAL)
+
+
+def target_terms(target: Target) -> dict[str, object]:
+    """What the engine is told of a target; who serves it comes apart."""
+    return {
+        "endpoints": None,
+        "idle_max": IDLE_MAX,
+        "running_max": 0,
+        "hold": target.hold,
+        "waiting_max": target.waiting_max,
+        "request_ns": int(target.request_s * NS_PER_S) or FOREVER_NS,
+        "start_ns": int(target.start_s * NS_PER_S),
+        "idle_ns": int(target.idle_s * NS_PER_S),
+        "protocol": target.protocol,
+        "reports": target.hold,
+        "marks": target.hold,
+    }
+
+
+def _plan(
+    live: Live,
+    settings: GatewaySettings,
+    version: int,
+    targets: Mapping[str, dict[str, object]],
+    hosts: Mapping[str, HostRoutes | None],
+    without: tuple[str, ...],
+    previous: Plan | None,
+) -> Plan:
+    return Plan(
+        live,
+        version=version,
+        targets=dict(targets),
+        services={PUBLIC: (PUBLIC, BY_HOST), PRIVATE: (PRIVATE, BY_HOST_PRIVATE), ADMIN: (ADMIN, None)},
+        previous=previous,
+        without=without,
+        hosts=dict(hosts),
+        role="gateway",
+        domain=settings.cluster_domain,
+        trusted=[(trust.network, trust.bits) for trust in settings.trusted],
+        metrics=False,
+    )

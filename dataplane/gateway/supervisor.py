@@ -1,0 +1,101 @@
+"""Supervisor: owns the engine of a gateway: its listeners, its plans, and who serves which target."""
+
+from __future__ import annotations
+
+import os
+from posix import strerror
+
+from dataplane.config.gateway import GatewaySettings
+from dataplane.contract.routes import Delta, Target
+from dataplane.errors import ConfigError, Problem
+from dataplane.reporter import Seen
+from ext.engine import Engine
+
+from .plan import ADMIN, PRIVATE, PUBLIC, first_plan, gateway_bounds, next_plan
+
+UNLIMITED = 0
+"""Concurrency of a target whose endpoints run any number of requests."""
+
+
+class GatewaySupervisor:
+    """Engine, plans and listeners of a gateway."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        workers = settings.workers or len(os.sched_getaffinity(0))
+        self.engine = Engine(workers, gateway_bounds())
+        self._targets: dict[str, Target] = {}
+        self._endpoints: dict[str, tuple[tuple[str, int], ...]] = {}
+        self._plan = first_plan(self.engine.live, settings)
+        self.engine.apply(self._plan)
+
+    def listen(self) -> None:
+        """Binds every port, then lets the workers run.
+
+        Raises  ConfigError that names each port which cannot be bound.
+        """
+        settings = self.settings
+        problems = []
+        for listener, port in (
+            (ADMIN, settings.admin_port),
+            (PRIVATE, settings.private_port),
+            (PUBLIC, settings.public_port),
+        ):
+            try:
+                self.engine.listen(listener, settings.address, port, None)
+            except OSError as error:
+                what = f"port {port} of {settings.address} cannot be bound: {strerror(error.errno or 0)}"
+                problems.append(Problem(where=f"port {port}", what=what))
+        if problems:
+            raise ConfigError(problems)
+        self.engine.start(self._plan)
+
+    def use(self, delta: Delta) -> list[str]:
+        """Every worker uses the delta when this returns: what is wrong with hosts that were left out.
+
+        Endpoints alone need no plan.
+        """
+        problems: list[str] = []
+        if delta.hosts or delta.targets:
+            plan, problems = next_plan(self.engine.live, self.settings, self._plan, delta)
+            self.engine.apply(plan)
+            self._plan = plan
+        for name, target in delta.targets.items():
+            if target is None:
+                if self._targets.pop(name, None) is not None:
+                    self._endpoints.pop(name, None)
+                    self.engine.forget(name)
+            else:
+                before = self._targets.get(name)
+                self._targets[name] = target
+                if before is not None and before.concurrency != target.concurrency and name not in delta.endpoints:
+                    self._serve(name, self._endpoints.get(name, ()))
+        for name, endpoints in delta.endpoints.items():
+            if name in self._targets:
+                self._serve(name, tuple((one.address, one.port) for one in endpoints))
+        return problems
+
+    def add(self, name: str, address: str, port: int) -> None:
+        """An instance that says itself that it serves; the controller will say the same a little later."""
+        known = self._endpoints.get(name, ())
+        if name in self._targets and (address, port) not in known:
+            self._serve(name, (*known, (address, port)))
+
+    def report(self) -> dict[str, Seen]:
+        """Targets that were active since the last call, or are."""
+        _now_ns, found = self.engine.report()
+        return {
+            name: Seen(requests, busy_ns, running + waiting, waiting)
+            for name, (requests, busy_ns, running, waiting, _refused) in found.items()
+        }
+
+    def _serve(self, name: str, endpoints: tuple[tuple[str, int], ...]) -> None:
+        limit = self._targets[name].concurrency
+        self._endpoints[name] = endpoints
+        self.engine.endpoints(
+            name, [(host, port, limit or 1) for host, port in endpoints], unlimited=limit == UNLIMITED
+        )
+
+    def stop(self) -> None:
+        """Ends the workers; what still runs is cut off."""
+        self.engine.stop()

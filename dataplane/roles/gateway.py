@@ -1,0 +1,117 @@
+"""gateway: routes by host, path and header; holds requests for revisions that have no instance.
+
+Routes come from the controller, load goes to the autoscaler, both by
+WebSocket. Without either it serves what it knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import uvloop
+
+from dataplane import VERSION
+from dataplane.config.gateway import GatewaySettings, read_gateway
+from dataplane.contract.reports import Ready
+from dataplane.contract.routes import Delta
+from dataplane.errors import ConfigError
+from dataplane.gateway.plan import ADMIN
+from dataplane.gateway.supervisor import GatewaySupervisor
+from dataplane.logs import LogFormat, Logger
+from dataplane.sources.autoscaler import AutoscalerLink
+from dataplane.sources.stream import RouteStream
+
+PROGRAM = "penstock-gateway"
+TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
+
+QUIET_S = 0.2
+"""How long no request may have been in flight for a drain to end."""
+DRAIN_MAX_S = 45.0
+
+
+class Gateway:
+    """One gateway, from its first listener to its exit status."""
+
+    def __init__(self, settings: GatewaySettings, log: Logger) -> None:
+        self.log = log
+        self.supervisor = GatewaySupervisor(settings)
+        self.stream = RouteStream(settings.controller, settings.name, self._use, log.warn, settings.state_file)
+        self.link = AutoscalerLink(settings.autoscaler, settings.name, self.supervisor.report, self._ready, log.warn)
+        self._leaving = asyncio.Event()
+
+    async def run(self) -> int:
+        """Until TERM, and until what runs then is done; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leaving.set)
+        self.supervisor.listen()
+        loop.add_reader(self.supervisor.engine.events_fd, self._events)
+        loop.add_reader(self.supervisor.engine.fd, self._calls)
+        await self.stream.restore()
+        tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
+        await self._leaving.wait()
+        self.log.info("Draining.")
+        self.supervisor.engine.drain(True)
+        await self._drained()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.supervisor.stop()
+        self.log.info("Leaving.")
+        return 0
+
+    async def _use(self, delta: Delta) -> list[str]:
+        problems = self.supervisor.use(delta)
+        for problem in problems:
+            self.log.error(f"A host is left out: {problem}")
+        return problems
+
+    def _ready(self, ready: Ready) -> None:
+        self.supervisor.add(ready.revision, ready.address, ready.port)
+
+    def _events(self) -> None:
+        """A revision is wanted, or an endpoint refuses: the autoscaler hears of the first at once."""
+        if self.supervisor.engine.take_events():
+            self.link.wanted()
+
+    def _calls(self) -> None:
+        """What comes to the admin port."""
+        for call in self.supervisor.engine.wait(0):
+            path = call.target.partition(b"?")[0]
+            if call.listener != ADMIN or path not in (b"/ready", b"/healthz"):
+                call.answer(404, TEXT, b"404 page not found\n")
+            elif path == b"/ready" and (self.stream.state.version == 0 or self._leaving.is_set()):
+                call.answer(503, TEXT, b"no routes yet\n")
+            else:
+                call.answer(200, TEXT, b"ok\n")
+
+    async def _drained(self) -> None:
+        """Returns when nothing has been in flight for a while, or the time is up."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + DRAIN_MAX_S
+        quiet_since_s = loop.time()
+        while loop.time() < end_s and loop.time() - quiet_since_s < QUIET_S:
+            if any(worker["in_flight"] for worker in self.supervisor.engine.snapshot()):
+                quiet_since_s = loop.time()
+            await asyncio.sleep(QUIET_S / 4)
+
+
+def main() -> int:
+    """The exit status: 0 after a drain, 1 for settings that cannot be used."""
+    if "--version" in sys.argv[1:]:
+        print(f"{PROGRAM} {VERSION}")
+        return 0
+    try:
+        settings = read_gateway(os.environ)
+        log = Logger(LogFormat(), "gateway", (("knative.dev/pod", settings.name),))
+        return uvloop.run(_run(settings, log))
+    except ConfigError as error:
+        sys.stderr.write(error.report(PROGRAM))
+        return 1
+
+
+async def _run(settings: GatewaySettings, log: Logger) -> int:
+    return await Gateway(settings, log).run()
