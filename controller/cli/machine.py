@@ -18,11 +18,14 @@ import msgspec
 import typer
 
 from controller.cli.options import AsOutput, Output, StateDir, home_of
-from controller.cli.problem import Problem, reported, taken
+from controller.cli.problem import Problem, problem_of, reported
 from controller.cli.progress import Progress
 from controller.local.home import Home, Running, Taken
 
 PORT = 8080
+FAILED = "failed: "
+"""Begins a line about what went wrong, in what a detached process says."""
+
 DOWN_S = 60.0
 """Until everything has ended: the gateway's drain, and the apps' grace."""
 
@@ -46,10 +49,10 @@ def up(
         running = _detached(home, port, quiet=output == Output.JSON)
         _tell(running, home, output, 0.0)
         return
-    began_s = time.monotonic()
     if notify >= 0:
-        _serve(home, port, lambda text: _notify(notify, text), lambda running: os.close(notify))
+        _notifying(home, port, notify)
         return
+    began_s = time.monotonic()
     with Progress(quiet=output == Output.JSON) as progress:
 
         def ready(running: Running) -> None:
@@ -128,16 +131,49 @@ def _detached(home: Home, port: int, *, quiet: bool) -> Running:
     home.make()
     reader, writer = os.pipe()
     command = [sys.argv[0], "up", "--port", str(port), "--state-dir", str(home.state), "--notify", str(writer)]
-    with open(home.log, "ab") as log, open(reader, "rb") as told, Progress(quiet=quiet) as progress:
+    failure = ""
+    with open(home.log, "ab") as log, open(reader, encoding="utf-8") as told, Progress(quiet=quiet) as progress:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE, pass_fds=(writer,),
-            start_new_session=True,
-        )  # fmt: skip
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writer,), start_new_session=True
+        )
         os.close(writer)
         for line in told:
-            progress.say(line.decode(errors="replace"))
-        running = home.running()
-        if running is not None and running.pid == child.pid:
-            return running
-        said = child.communicate()[1].decode(errors="replace").strip()
-    raise Problem(said.removeprefix("penstock: ") or f"it ended with status {child.returncode}", f"its log: {home.log}")
+            failure = line.removeprefix(FAILED).strip() if line.startswith(FAILED) else ""
+            progress.say(line)
+    running = home.running()
+    if running is not None and running.pid == child.pid:
+        return running
+    raise Problem(failure or f"it ended with status {child.wait()}", f"its log: {home.log}")
+
+
+def _notifying(home: Home, port: int, descriptor: int) -> None:
+    """What `_detached` starts: says what it does into a pipe, whose end means that it is ready, or gone."""
+    with open(descriptor, "w", encoding="utf-8", buffering=1) as told:
+        try:
+            _serve(home, port, lambda text: None if told.closed else print(text, file=told), lambda _: told.close())
+        except Exception as error:
+            problem = problem_of(error)
+            if not told.closed:
+                print(f"{FAILED}{problem.text}; {problem.fix}".rstrip("; "), file=told)
+            raise
+
+
+def _tell(running: Running, home: Home, output: Output, took_s: float) -> None:
+    """That it is ready, and what to do next."""
+    if output == Output.JSON:
+        told = msgspec.to_builtins(running) | {"kubeconfig": str(home.kubeconfig)}
+        print(msgspec.json.encode(told).decode(), flush=True)
+        return
+    took = f" in {took_s:.1f} s" if took_s else ""
+    print(
+        f"penstock is ready{took}: process {running.pid}\n"
+        f"  services    http://NAME.NAMESPACE.localhost:{running.port}\n"
+        f"  kubectl     export KUBECONFIG={home.kubeconfig}\n"
+        f"  log         {home.log}\n"
+        f"  next        penstock deploy FOLDER",
+        flush=True,
+    )
+
+
+def _say(output: Output, document: dict[str, Any], text: str) -> None:
+    print(msgspec.json.encode(document).decode() if output == Output.JSON else text)

@@ -48,12 +48,13 @@ def reported(command: C) -> C:
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except (Problem, KubeError, HomeError, Taken, OSError) as error:
-            _end(_problem(error), is_json=options.get("output") == "json")
+            _end(problem_of(error), is_json=options.get("output") == "json")
 
     return wrapped  # type: ignore[return-value]
 
 
-def _problem(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:
+    """Any error as a user should hear of it."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, Unreachable):
@@ -61,11 +62,11 @@ def _problem(error: Exception) -> Problem:
     if isinstance(error, KubeError):
         return Problem(error.message)
     if isinstance(error, Taken):
-        return taken(error)
+        return _taken(error)
     return Problem(str(error))
 
 
-def taken(error: Taken) -> Problem:
+def _taken(error: Taken) -> Problem:
     """Where the first one runs."""
     one = error.running
     if one is None:

@@ -32,6 +32,11 @@ class Progress:
         if self._status is not None:
             self._status.stop()
 
+    def pause(self) -> None:
+        """The line goes away until there is something to say again."""
+        if self._status is not None:
+            self._status.stop()
+
     @property
     def took_s(self) -> float:
         return time.monotonic() - self._began_s
@@ -46,5 +51,6 @@ class Progress:
             from rich.markup import escape
 
             self._status.update(escape(text))
+            self._status.start()
         else:
             print(f"{self.took_s:6.1f} s  {text}", file=sys.stderr, flush=True)

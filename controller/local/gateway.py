@@ -27,19 +27,14 @@ class PortTaken(Exception):
 
 
 class Gateway:
-    """Keeps one gateway running. Its listening socket is ours, so callers wait in it while there is no process."""
+    """Keeps one gateway running."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], listener: socket.socket, log: int) -> None:
-        """
-        listener  where it accepts
-        log       descriptor that takes what it prints
-        """
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], output: int) -> None:
+        """output: descriptor that takes what it prints."""
         self._argv = argv
         self._environment = dict(environment)
-        self._listener = listener
-        self._log = log
+        self._output = output
         self.process: asyncio.subprocess.Process | None = None
-        self.starts = 0
         self._leaving = False
 
     async def run(self) -> None:
@@ -71,15 +66,13 @@ class Gateway:
             await process.wait()
 
     async def _once(self) -> int | str:
-        descriptor = self._listener.fileno()
         try:
             self.process = await asyncio.create_subprocess_exec(
-                *self._argv, env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=self._log,
-                stderr=self._log, pass_fds=(descriptor,), start_new_session=True,
+                *self._argv, env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=self._output,
+                stderr=self._output, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return f"{self._argv[0]}: {error.strerror}"
-        self.starts += 1
         try:
             return await self.process.wait()
         except asyncio.CancelledError:
@@ -89,15 +82,14 @@ class Gateway:
             raise
 
 
-def listen(port: int) -> socket.socket:
-    """Raises PortTaken."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((LOOPBACK, port))
-        made.listen(socket.SOMAXCONN)
-    except OSError as error:
-        made.close()
-        raise PortTaken(f"--port: {port} on {LOOPBACK} cannot be had: {os.strerror(error.errno or 0)}; name another one, or 0 for any") from error
-    made.setblocking(False)
-    return made
+def free_port(port: int) -> int:
+    """That port, or any free one for 0. Raises PortTaken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise PortTaken(f"--port: {port} on {LOOPBACK} cannot be had: {why}; name another one, or 0 for any") from error
+        found: int = tried.getsockname()[1]
+        return found

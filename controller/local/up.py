@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -30,7 +29,7 @@ from controller.local.access import client_config
 from controller.local.api import status
 from controller.local.api.server import Server
 from controller.local.door import Door
-from controller.local.gateway import LOOPBACK, Gateway, listen
+from controller.local.gateway import LOOPBACK, Gateway, free_port
 from controller.local.home import Home, Running
 from controller.local.images import Images
 from controller.local.node import LogError, Node, NodeSettings
@@ -102,9 +101,7 @@ class Machine:
     async def _start(self, stack: AsyncExitStack, on_ready: Callable[[Running], None]) -> list[asyncio.Task[None]]:
         """Everything, in order. Returns the tasks whose end means that something is wrong."""
         home, began_s = self._home, time.time()
-        listener = listen(self._settings.port)
-        stack.callback(listener.close)
-        port: int = listener.getsockname()[1]
+        port = free_port(self._settings.port)
         self._phase("starting the API server")
         server = Server(
             home.api, kinds=admission.kinds(), admission=admission.admission(self._now), logs=self._logs,
@@ -129,7 +126,7 @@ class Machine:
 
         self._phase("starting the gateway")
         gate_port, stats_port = await unless(deciding, asyncio.gather(controllers.ports.gate, controllers.ports.stats))
-        gateway = self._gateway(listener, gate_port, stats_port)
+        gateway = self._gateway(port, gate_port, stats_port)
         keeping = await stack.enter_async_context(running(gateway.run(), "gateway"))
         stack.push_async_callback(gateway.leave)
         await unless(keeping, asyncio.wait_for(controllers.gate.applied(0), GATEWAY_S))
@@ -145,7 +142,7 @@ class Machine:
             app_environment={"PENSTOCK_GATEWAY": f"http://{LOOPBACK}:{port}"},
         )
 
-    def _gateway(self, listener: socket.socket, gate_port: int, stats_port: int) -> Gateway:
+    def _gateway(self, port: int, gate_port: int, stats_port: int) -> Gateway:
         environment = {
             name: value
             for name, value in self._settings.environment.items()
@@ -153,10 +150,13 @@ class Machine:
         }
         environment |= {
             "POD_NAME": GATEWAY,
-            "PENSTOCK_LISTEN_FD": str(listener.fileno()),
+            "PENSTOCK_BIND_ADDRESS": LOOPBACK,
+            "PENSTOCK_PUBLIC_PORT": str(port),
+            "PENSTOCK_PRIVATE_PORT": str(free_port(0)),
+            "PENSTOCK_ADMIN_PORT": str(free_port(0)),
             "PENSTOCK_CONTROLLER": f"ws://{LOOPBACK}:{gate_port}",
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
-            "PENSTOCK_ROUTES_FILE": str(self._home.routes),
+            "PENSTOCK_STATE_FILE": str(self._home.routes),
         }
         return Gateway((self._program(GATEWAY),), environment, listener, sys.stderr.fileno())
 
