@@ -112,7 +112,7 @@ def _serve(home: Home, port: int, phase: Callable[[str], None], ready: Callable[
         filename=home.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     from controller.local import up as local
     from controller.local.api.store import StoreError
     from controller.local.gateway import PortTaken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -17,6 +18,9 @@ from dataplane.kube.errors import KubeError, Unreachable
 C = TypeVar("C", bound=Callable[..., Any])
 
 NOT_RUNNING = "start it: penstock up"
+DEBUG = "PENSTOCK_DEBUG"
+"""Variable with which tracebacks are shown."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -47,7 +51,11 @@ def reported(command: C) -> C:
             return command(*args, **options)
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        except (Problem, KubeError, HomeError, Taken, OSError) as error:
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
             _end(problem_of(error), is_json=options.get("output") == "json")
 
     return wrapped  # type: ignore[return-value]
@@ -63,7 +71,9 @@ def problem_of(error: Exception) -> Problem:
         return Problem(error.message)
     if isinstance(error, Taken):
         return _taken(error)
-    return Problem(str(error))
+    if isinstance(error, HomeError | OSError):
+        return Problem(str(error))
+    return Problem(f"this is a defect: {type(error).__name__}: {error}", f"{DEBUG}=1 in the environment shows where")
 
 
 def _taken(error: Taken) -> Problem:

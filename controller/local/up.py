@@ -158,7 +158,7 @@ class Machine:
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
         }
-        return Gateway((self._program(GATEWAY),), environment, listener, sys.stderr.fileno())
+        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno())
 
     def _program(self, name: str) -> str:
         """Raises UpError."""
