@@ -1,4 +1,7 @@
-"""Admission: what a webhook does on a cluster, for the embedded API server: our own kinds, and settings."""
+"""admission: our kinds and their rules, as the embedded API server takes them.
+
+On a cluster the webhook calls the same functions; here they run in the server itself.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +10,46 @@ from typing import Any
 
 from controller.api import registry
 from controller.api.admission import admit
+from controller.api.crd import crd
 from controller.config import settings as config
-from controller.config.settings import Settings
-from controller.local.api import status
-from controller.local.api.kinds import Column, Kind
+from controller.local.api.kinds import Kind, defined
 from controller.local.api.registry import Admission, Request
-from controller.local.maps import SYSTEM_NAMESPACE
+from controller.local.api.status import denied
 
 Object = dict[str, Any]
 
-WEBHOOK = "validation.webhook.serving.knative.dev"
-CONFIG_WEBHOOK = "config.webhook.serving.knative.dev"
-"""As upstream's are named, since people look for these words."""
+RESOURCE_WEBHOOK, CONFIG_WEBHOOK = "validation.webhook.serving.knative.dev", "config.webhook.serving.knative.dev"
+"""The names that users know from the messages (SC 5.1)."""
 
 
 def kinds() -> tuple[Kind, ...]:
-    """Our own, as the embedded API wants them."""
-    return tuple(
-        Kind(
-            group=row.group,
-            version=row.version,
-            plural=row.plural,
-            kind=row.kind,
-            short_names=row.short_names,
-            categories=row.categories,
-            namespaced=row.namespaced,
-            status=row.has_status,
-            schema=row.schema,
-            columns=tuple(Column(each.name, each.json_path, each.type) for each in row.columns),
-        )
-        for row in registry.KINDS
-    )
+    """All kinds of ours, as the API serves them."""
+    return tuple(each for kind in registry.KINDS for each in defined(crd(kind)))
 
 
-def admission(current: Callable[[], Settings]) -> Admission:
-    """current: the settings as they are now."""
+def admission(settings: Callable[[], config.Settings], system_namespace: str) -> Admission:
+    """Defaults and rules for our kinds, and for the config maps of the system namespace.
 
-    def check(kind: Kind, operation: str, found: Object, old: Object | None, request: Request) -> Object:
-        if kind.resource == "configmaps":
+    settings   what the config maps say at the moment
+    """
+    ours = {(kind.api_version, kind.kind): kind for kind in registry.KINDS}
+
+    def judge(kind: Kind, operation: str, found: Object, old: Object | None, request: Request) -> Object:
+        if kind.resource == "configmaps" and found["metadata"].get("namespace") == system_namespace:
             _check_settings(found)
+        if (own := ours.get((kind.api_version, kind.kind))) is None:
             return found
-        row = registry.BY_KIND.get((kind.group, kind.kind))
-        if row is None:
-            return found
-        made = admit(row, operation, found, old, request.user, current(), request.subresource)
-        if not made.is_allowed:
-            raise status.denied(WEBHOOK, made.message)
-        return made.document
+        answer = admit(own, operation, found, old, request.user, settings(), request.subresource)
+        if not answer.is_allowed:
+            raise denied(RESOURCE_WEBHOOK, answer.message)
+        request.warnings.extend(answer.warning_texts)
+        return answer.document
 
-    return check
+    return judge
 
 
 def _check_settings(found: Object) -> None:
     metadata = found["metadata"]
-    if metadata.get("namespace") != SYSTEM_NAMESPACE:
-        return
     problems = config.problems(metadata["name"], found.get("data") or {}, metadata.get("annotations") or {})
     if problems:
-        raise status.denied(CONFIG_WEBHOOK, "; ".join(problems))
+        raise denied(CONFIG_WEBHOOK, "validation failed: " + "; ".join(problems))
