@@ -104,7 +104,7 @@ class Machine:
         port = free_port(self._settings.port)
         self._phase("starting the API server")
         server = Server(
-            home.api, kinds=admission.kinds(), admission=admission.admission(self._now), logs=self._logs,
+            home.api, kinds=admission.kinds(), admission=admission.admission(self._now, maps.SYSTEM_NAMESPACE), logs=self._logs,
             namespaces=(maps.SYSTEM_NAMESPACE,),
         )  # fmt: skip
         await stack.enter_async_context(server.running())
