@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.api.core import ConfigMap
+from controller.api.core import ConfigMap, Endpoints
 from controller.api.meta import (
     REVISION_LABEL,
     ROUTE_LABEL,
@@ -16,7 +16,6 @@ from controller.api.meta import (
     controller_of,
 )
 from controller.api.meta import Resource as Object
-from controller.api.serving import Revision
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
 from controller.autoscaler.path import AcknowledgedPath
@@ -26,7 +25,8 @@ from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
-from controller.observe import Observed
+from controller.kube.events import Recorder
+from controller.observe import BY_NAMED_CONFIGURATION, BY_NAMED_REVISION, Observed
 from controller.reconcile import Controller
 from controller.serving.configuration import ConfigurationReconciler
 from controller.serving.revision import RevisionReconciler
@@ -47,7 +47,6 @@ class Addresses:
     host: str = "127.0.0.1"
     gate_port: int = 0
     stats_port: int = 8080
-    """0: any free one; `Controllers.ports` says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +59,6 @@ class Surroundings:
     addresses: Addresses = field(default_factory=Addresses)
 
 
-class BoundPorts:
-    """Where this process listens, once it does."""
-
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.gate: asyncio.Future[int] = loop.create_future()
-        self.stats: asyncio.Future[int] = loop.create_future()
-
-
 class Controllers:
     """Every controller, wired."""
 
@@ -76,19 +66,23 @@ class Controllers:
         """settings: what counts until a config map says more."""
         self.settings = settings
         self.observed = Observed(client, around.system_namespace)
+        self.events = Recorder(client, client.manager)
+        self.gate_port = self.stats_port = 0
+        """Where gateways and activators connect; 0 before `listening`."""
+        self.listening = asyncio.Event()
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report)
-        self.ports = BoundPorts()
         self._around = around
-        self._ingress = IngressReconciler(client, self.observed, self.gate, around.gateways)
-        activators = Activators(around.system_namespace)
-        self.services = Controller("service", ServiceReconciler(client, self.observed))
-        self.configurations = Controller("configuration", ConfigurationReconciler(client, self.observed))
-        self.revisions = Controller("revision", RevisionReconciler(client, self.observed, self._now))
-        self.routes = Controller("route", RouteReconciler(client, self.observed, self._now, around.place))
+        tools = (client, self.observed, self._now, self.events)
+        self._ingress = IngressReconciler(client, self.observed, self.events, self.gate, around.gateways)
+        self._activators = Activators(around.system_namespace)
+        self.services = Controller("service", ServiceReconciler(*tools))
+        self.configurations = Controller("configuration", ConfigurationReconciler(*tools))
+        self.revisions = Controller("revision", RevisionReconciler(*tools, around.system_namespace))
+        self.routes = Controller("route", RouteReconciler(*tools, around.place))
         self.serverless_services = Controller(
-            "serverlessservice", ServerlessServiceReconciler(client, self.observed, activators)
+            "serverlessservice", ServerlessServiceReconciler(client, self.observed, self.events, self._activators)
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
@@ -99,17 +93,21 @@ class Controllers:
 
     async def run(self) -> None:
         """Until cancelled. Nothing is decided, and nobody is listened to, before everything was seen once."""
+        loop = asyncio.get_running_loop()
+        gate_port, stats_port = loop.create_future(), loop.create_future()
+        addresses = self._around.addresses
         async with asyncio.TaskGroup() as group:
             group.create_task(self.observed.run())
             await self.observed.listed()
             for controller in self._all():
                 group.create_task(controller.run())
-            for run in (self._follow_gateways, self._follow_activators, self.deciders.run):
+            for run in (self._follow_gateways, self._follow_activators, self.deciders.run, self.events.run):
                 group.create_task(run())
-            addresses = self._around.addresses
-            group.create_task(self.intake.run(addresses.host, addresses.stats_port, self.ports.stats))
+            group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
             await self.ingresses.queue.idle()
-            group.create_task(self.gate.run(addresses.host, addresses.gate_port, self.ports.gate))
+            group.create_task(self.gate.run(addresses.host, addresses.gate_port, gate_port))
+            self.gate_port, self.stats_port = await gate_port, await stats_port
+            self.listening.set()
 
     def _all(self) -> tuple[Controller, ...]:
         return (
@@ -149,26 +147,37 @@ class Controllers:
         )
         for child, owner in children:
             child.listen(_adds(owner, _owner))
-        seen.configurations.listen(_adds(self.routes, lambda item: item.key))  # they share the Service's name
         seen.deployments.listen(_adds(self.serverless_services, _labelled(REVISION_LABEL)))
         seen.pods.listen(_adds(self.revisions, _labelled(REVISION_LABEL)))
         seen.pods.listen(_adds(self.pod_autoscalers, _labelled(REVISION_LABEL)))
         seen.kube_services.listen(_adds(self.serverless_services, _labelled(SERVERLESS_SERVICE_LABEL)))
         seen.kube_services.listen(_adds(self.routes, _labelled(ROUTE_LABEL)))
-        seen.endpoints.listen(_adds(self.serverless_services, _owner))
-        seen.revisions.listen(self._revision_changed)
+        seen.endpoints.listen(_adds(self.serverless_services, _labelled(SERVERLESS_SERVICE_LABEL)))
+        seen.endpoints.listen(self._activators_changed)
+        seen.endpoints.listen(_adds(self.routes, _labelled(ROUTE_LABEL)))
+        seen.revisions.listen(self._naming(BY_NAMED_REVISION))
+        seen.configurations.listen(self._naming(BY_NAMED_CONFIGURATION))
         seen.config_maps.listen(self._settings_changed)
 
-    def _revision_changed(self, old: Revision | None, new: Revision | None) -> None:
-        """Routes that name the revision themselves."""
+    def _naming(self, index: str) -> Callable[[Object | None, Object | None], None]:
+        """Routes that name the object in their traffic."""
+
+        def changed(old: Object | None, new: Object | None) -> None:
+            item = new or old
+            if item is not None:
+                for route in self.observed.routes.by(index, f"{item.namespace}/{item.name}"):
+                    self.routes.queue.add(route.key)
+
+        return changed
+
+    def _activators_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
+        """Other activators concern every revision, as any of them may stand in its Endpoints."""
         item = new or old
-        if item is None:
+        if item is None or item.key != (self._activators.namespace, self._activators.name):
             return
-        for route in self.observed.routes:
-            if route.namespace == item.namespace and any(
-                target.revision_name == item.name for target in route.spec.traffic
-            ):
-                self.routes.queue.add(route.key)
+        if old is None or new is None or old.subsets != new.subsets:
+            for service in self.observed.serverless_services:
+                self.serverless_services.queue.add(service.key)
 
     def _settings_changed(self, _old: ConfigMap | None, new: ConfigMap | None) -> None:
         if new is None:

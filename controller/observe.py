@@ -36,13 +36,24 @@ OWNER = "owner"
 BY_REVISION = "revision"
 """Index by NAMESPACE/REVISION, from the label."""
 
-
 BY_HOST = "host"
 """Index of Ingresses by the hosts that they claim, in lower case."""
+
+BY_NAMED_REVISION, BY_NAMED_CONFIGURATION = "named-revision", "named-configuration"
+"""Indexes of Routes by NAMESPACE/NAME of what their traffic names."""
 
 
 def _hosts(ingress: Ingress) -> Iterable[str]:
     return {host.lower() for rule in ingress.spec.rules for host in rule.hosts or (ANY_HOST,)}
+
+
+def _named_revisions(route: Route) -> Iterable[str]:
+    return {f"{route.namespace}/{target.revision_name}" for target in route.spec.traffic if target.revision_name}
+
+
+def _named_configurations(route: Route) -> Iterable[str]:
+    targets = route.spec.traffic
+    return {f"{route.namespace}/{target.configuration_name}" for target in targets if target.configuration_name}
 
 
 def _owners(item: Object) -> Iterable[str]:
@@ -64,7 +75,9 @@ class Observed:
         self.services = self._own(Service)
         self.configurations = self._own(Configuration)
         self.revisions = self._own(Revision)
-        self.routes = self._own(Route)
+        self.routes = self._own(
+            Route, {BY_NAMED_REVISION: _named_revisions, BY_NAMED_CONFIGURATION: _named_configurations}
+        )
         self.pod_autoscalers = self._own(PodAutoscaler)
         self.serverless_services = self._own(ServerlessService)
         self.ingresses = self._own(Ingress, {BY_HOST: _hosts})

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from dataplane.kube.errors import Conflict, KubeError
+from dataplane.kube.errors import AlreadyExists, Conflict, KubeError
 
 from .kube.cache import Key
 from .kube.work import WorkQueue
@@ -56,7 +56,7 @@ class Controller:
         try:
             async with asyncio.timeout(RECONCILE_S):
                 again_s = await self._reconcile(key)
-        except Conflict:
+        except (Conflict, AlreadyExists):
             # Somebody else was faster: the watch brings what they wrote.
             self.queue.failed(key)
             return

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 
 import msgspec
 
-from controller.api.conditions import Conditions
+from controller.api.conditions import Conditions, find
 from controller.api.core import Endpoints, KubeService
-from controller.api.meta import INGRESS_CLASS, SERVICE_TYPE_LABEL, child_name
+from controller.api.meta import INGRESS_CLASS, SERVERLESS_SERVICE_LABEL, SERVICE_TYPE_LABEL, child_name
 from controller.api.networking import (
     H2C,
     INGRESS_CONDITIONS,
     LOAD_BALANCER_READY,
     NETWORK_CONFIGURED,
     Ingress,
+    IngressStatus,
     LoadBalancerIngress,
     LoadBalancerStatus,
 )
 from controller.api.serving import Revision
-from controller.children import begin, resource_of, write_status
+from controller.children import settle
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import BY_HOST, Observed
 from dataplane.contract.ports import SERVING_H2C_PORT, SERVING_PORT
 from dataplane.contract.routes import Endpoint, Host, Target
@@ -33,8 +35,6 @@ from .gate import Gate
 DOMAIN_CONFLICT = "DomainConflict"
 NOT_READY = "Uninitialized"
 H2C_PORT_NAMES = ("http2", "h2c")
-
-INGRESSES = resource_of(Ingress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ class GatewayPlace:
 class IngressReconciler:
     """Works on one Ingress. The listeners of caches that it sets up keep endpoints fresh without it."""
 
-    def __init__(self, client: Client, observed: Observed, gate: Gate, place: GatewayPlace) -> None:
+    def __init__(self, client: Client, observed: Observed, events: Recorder, gate: Gate, place: GatewayPlace) -> None:
         self._client = client
+        self._events = events
         self._observed = observed
         self._gate = gate
         self._place = place
@@ -60,23 +61,23 @@ class IngressReconciler:
         observed.endpoints.listen(self._endpoints_changed)
         observed.revisions.listen(self._revision_changed)
 
-    async def __call__(self, key: Key) -> None:
+    async def __call__(self, key: Key) -> float | None:
         name = f"{key[0]}/{key[1]}"
         ingress = self._observed.ingresses.get(*key)
         if ingress is None or ingress.is_deleted or not self._is_ours(ingress):
             self._publish(dict.fromkeys(self._gate.state.hosts_from(name)), ())
             self._needs.pop(key, None)
-            return
-        conditions = begin(ingress, INGRESS_CONDITIONS, ingress.status.conditions, ingress.status.observed_generation)
-        self._work(ingress, name, conditions)
-        status = msgspec.structs.replace(
-            ingress.status,
-            observed_generation=ingress.metadata.generation,
-            conditions=conditions.result(),
-            public_load_balancer=_balancer(self._place.public),
-            private_load_balancer=_balancer(self._place.private),
-        )
-        await write_status(self._client, INGRESSES, ingress, status, ingress.status)
+            return None
+
+        async def work(conditions: Conditions) -> IngressStatus:
+            self._work(ingress, name, conditions)
+            return msgspec.structs.replace(
+                ingress.status,
+                public_load_balancer=_balancer(self._place.public),
+                private_load_balancer=_balancer(self._place.private),
+            )
+
+        return await settle(self._client, self._events, ingress, INGRESS_CONDITIONS, work)
 
     def waiting(self) -> list[Key]:
         """Ingresses that are waiting for a gateway to acknowledge them, and need not any more."""
@@ -91,14 +92,17 @@ class IngressReconciler:
         lost = {host: owner for host, owner in owners.items() if owner != name}
         changes: dict[str, Host | None] = dict.fromkeys(self._gate.state.hosts_from(name))
         changes |= {host: made for host, made in hosts.items() if host not in lost}
+        before = self._gate.state.version
         self._publish(changes, translate.backends_of(ingress))
+        if self._gate.state.version != before:
+            self._needs.pop(ingress.key, None)
         conditions.mark_true(NETWORK_CONFIGURED)
         if lost:
             said = ", ".join(f'"{host}" belongs to {owner}' for host, owner in sorted(lost.items()))
             conditions.mark_false(LOAD_BALANCER_READY, DOMAIN_CONFLICT, f"Hosts that others claim: {said}.")
             return
         version = self._needs.setdefault(ingress.key, self._gate.state.version)
-        if self._gate.is_applied(version):
+        if self._gate.is_applied(version) or _was_ready(ingress):
             conditions.mark_true(LOAD_BALANCER_READY)
             self._needs.pop(ingress.key, None)
         else:
@@ -131,9 +135,8 @@ class IngressReconciler:
         item = new or old
         if item is None or item.metadata.labels.get(SERVICE_TYPE_LABEL) != "Private":
             return
-        revision = next(
-            (self._observed.revisions.get(item.namespace, owner.name) for owner in item.metadata.owner_references), None
-        )
+        service = item.metadata.labels.get(SERVERLESS_SERVICE_LABEL, "")
+        revision = self._observed.revisions.get(item.namespace, service)
         name = f"{item.namespace}/{revision.name}" if revision is not None else ""
         if revision is None or not self._gate.state.has_target(name):
             return
@@ -153,6 +156,13 @@ class IngressReconciler:
 
     def _is_ours(self, ingress: Ingress) -> bool:
         return ingress.metadata.annotations.get(INGRESS_CLASS[0]) == self._place.ingress_class
+
+
+def _was_ready(ingress: Ingress) -> bool:
+    """This very spec was in use everywhere: a controller that starts anew takes nothing back."""
+    said = find(ingress.status.conditions, LOAD_BALANCER_READY)
+    is_observed = ingress.status.observed_generation == ingress.metadata.generation
+    return is_observed and said is not None and said.is_true
 
 
 def endpoints_of(found: Endpoints | None, port: Callable[[Endpoints], int] | int) -> tuple[Endpoint, ...]:

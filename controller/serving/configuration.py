@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
-from controller.api.conditions import READY, Conditions, find, is_failed, is_ready
+from controller.api.conditions import FALSE, READY, Conditions, find, is_failed, is_ready
 from controller.api.meta import is_controlled_by, timestamp
-from controller.api.serving import CONFIGURATION_CONDITIONS, Configuration, Revision
-from controller.children import begin, resource_of, write_status
+from controller.api.serving import CONFIGURATION_CONDITIONS, Configuration, ConfigurationStatus, Revision
+from controller.children import defaulted, resource_of, settle
+from controller.config.settings import Settings
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import OWNER, Observed
 from dataplane.kube.client import Client
 from dataplane.kube.errors import AlreadyExists, Invalid
@@ -19,35 +22,56 @@ from .make import revision as make
 
 REVISION_FAILED = "RevisionFailed"
 
-CONFIGURATIONS, REVISIONS = resource_of(Configuration), resource_of(Revision)
+REVISIONS = resource_of(Revision)
 
 
 class ConfigurationReconciler:
     """Works on one Configuration."""
 
-    def __init__(self, client: Client, observed: Observed) -> None:
+    def __init__(self, client: Client, observed: Observed, settings: Callable[[], Settings], events: Recorder) -> None:
         self._client = client
         self._observed = observed
+        self._settings = settings
+        self._events = events
 
-    async def __call__(self, key: Key) -> None:
-        configuration = self._observed.configurations.get(*key)
-        if configuration is None or configuration.is_deleted:
-            return
+    async def __call__(self, key: Key) -> float | None:
+        stored = self._observed.configurations.get(*key)
+        if stored is None or stored.is_deleted:
+            return None
+        configuration = defaulted(stored, self._settings())
+
+        async def work(conditions: Conditions) -> ConfigurationStatus:
+            return await self._work(configuration, conditions)
+
+        return await settle(self._client, self._events, configuration, CONFIGURATION_CONDITIONS, work)
+
+    async def _work(self, configuration: Configuration, conditions: Conditions) -> ConfigurationStatus:
         before = configuration.status
-        conditions = begin(configuration, CONFIGURATION_CONDITIONS, before.conditions, before.observed_generation)
         revisions = self._observed.revisions.by(OWNER, configuration.metadata.uid)
         current = await self._current(configuration, revisions, conditions)
-        status = before
-        if current is not None:
-            newest = latest_ready(configuration, [*(one for one in revisions if one.key != current.key), current])
-            status = msgspec.structs.replace(
-                before, latest_created_revision_name=current.name, latest_ready_revision_name=newest
-            )
-            mark(current, newest, conditions)
-        status = msgspec.structs.replace(
-            status, observed_generation=configuration.metadata.generation, conditions=conditions.result()
+        if current is None:
+            return before
+        newest = latest_ready(configuration, [*(one for one in revisions if one.key != current.key), current])
+        mark(current, newest, conditions)
+        self._tell(configuration, current, newest, conditions)
+        return msgspec.structs.replace(
+            before, latest_created_revision_name=current.name, latest_ready_revision_name=newest
         )
-        await write_status(self._client, CONFIGURATIONS, configuration, status, before)
+
+    def _tell(self, configuration: Configuration, current: Revision, newest: str, conditions: Conditions) -> None:
+        """Events, each for a change of the status (SC-047)."""
+        before = configuration.status
+        was = find(before.conditions, READY)
+        if conditions.is_status(READY, FALSE) and (was is None or not was.is_false):
+            failed = find(current.status.conditions, READY)
+            reason = "LatestReadyFailed" if before.latest_ready_revision_name == current.name else "LatestCreatedFailed"
+            message = failed.message if failed is not None else ""
+            self._events.warning(configuration, reason, f'Latest revision "{current.name}" has failed: {message}')
+        if newest == before.latest_ready_revision_name:
+            return
+        if not before.latest_ready_revision_name:
+            self._events.normal(configuration, "ConfigurationReady", "Configuration becomes ready")
+        self._events.normal(configuration, "LatestReadyUpdate", f'LatestReadyRevisionName updated to "{newest}"')
 
     async def _current(
         self, configuration: Configuration, revisions: list[Revision], conditions: Conditions
@@ -58,7 +82,7 @@ class ConfigurationReconciler:
             return found
         wanted = make.revision(configuration, timestamp(time.time()))
         try:
-            return await self._client.create(REVISIONS, wanted.namespace, wanted, Revision)
+            made = await self._client.create(REVISIONS, wanted.namespace, wanted, Revision)
         except AlreadyExists as error:
             taken = await self._client.read(REVISIONS, wanted.namespace, wanted.name, Revision)
             if is_reusable(configuration, taken):
@@ -66,6 +90,10 @@ class ConfigurationReconciler:
             _creation_failed(conditions, error.message)
         except Invalid as error:
             _creation_failed(conditions, error.message)
+            self._events.warning(configuration, "CreationFailed", f'Failed to create Revision "{wanted.name}": {error}')
+        else:
+            self._events.normal(configuration, "Created", f'Created Revision "{made.name}"')
+            return made
         return None
 
 

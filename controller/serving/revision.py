@@ -8,13 +8,15 @@ from typing import Any
 import msgspec
 
 from controller.api.autoscaling import INITIAL_SCALE, PodAutoscaler
+from controller.api.conditions import READY, TRUE, Conditions
 from controller.api.core import KubeDeployment
 from controller.api.meta import annotation
-from controller.api.serving import REVISION_CONDITIONS, ContainerStatus, Revision
+from controller.api.serving import REVISION_CONDITIONS, ContainerStatus, Revision, RevisionStatus
 from controller.api.values import integer
-from controller.children import begin, ensure, is_foreign, resource_of, write_status
+from controller.children import create_or_read, defaulted, ensure, is_foreign, resource_of, settle
 from controller.config.settings import Settings
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import BY_REVISION, Observed
 from dataplane.kube.client import Client
 from dataplane.kube.resource import DEPLOYMENTS
@@ -23,26 +25,41 @@ from .make import deployment as make_deployment
 from .make import pod_autoscaler as make_autoscaler
 from .revision_status import RevisionWorld, mark
 
-REVISIONS, POD_AUTOSCALERS = resource_of(Revision), resource_of(PodAutoscaler)
+POD_AUTOSCALERS = resource_of(PodAutoscaler)
 
 
 class RevisionReconciler:
     """Works on one Revision. Images are taken as they are named: who wants digests resolves them before."""
 
-    def __init__(self, client: Client, observed: Observed, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        observed: Observed,
+        settings: Callable[[], Settings],
+        events: Recorder,
+        system_namespace: str,
+    ) -> None:
         self._client = client
         self._observed = observed
         self._settings = settings
+        self._events = events
+        self._system_namespace = system_namespace
 
-    async def __call__(self, key: Key) -> None:
-        revision = self._observed.revisions.get(*key)
-        if revision is None or revision.is_deleted:
-            return
+    async def __call__(self, key: Key) -> float | None:
+        stored = self._observed.revisions.get(*key)
+        if stored is None or stored.is_deleted:
+            return None
+        revision = defaulted(stored, self._settings())
+
+        async def work(conditions: Conditions) -> RevisionStatus:
+            return await self._work(revision, conditions)
+
+        return await settle(self._client, self._events, revision, REVISION_CONDITIONS, work)
+
+    async def _work(self, revision: Revision, conditions: Conditions) -> RevisionStatus:
         settings = self._settings()
-        before = revision.status
-        conditions = begin(revision, REVISION_CONDITIONS, before.conditions, before.observed_generation)
         deployment = await self._deployment(revision, settings)
-        autoscaler = self._observed.pod_autoscalers.get(*key)
+        autoscaler = self._observed.pod_autoscalers.get(*revision.key)
         if not is_foreign(deployment, revision) and not is_foreign(autoscaler, revision):
             autoscaler = await self._autoscaler(revision, deployment, autoscaler)
         world = RevisionWorld(
@@ -51,23 +68,28 @@ class RevisionReconciler:
             pod_autoscaler=autoscaler,
             always_schedulable=settings.deployment.pod_is_always_schedulable,
         )
+        was_ready = conditions.is_status(READY, TRUE)
         mark(revision, world, conditions)
-        status = msgspec.structs.replace(
-            before,
-            observed_generation=revision.metadata.generation,
-            conditions=conditions.result(),
+        if conditions.is_status(READY, TRUE) and not was_ready:
+            self._events.normal(revision, "RevisionReady", "Revision becomes ready upon all resources being ready")
+        return msgspec.structs.replace(
+            revision.status,
             container_statuses=tuple(ContainerStatus(name=one.get("name", "")) for one in revision.containers),
+            init_container_statuses=tuple(
+                ContainerStatus(name=one.get("name", "")) for one in revision.init_containers
+            ),
             **_replicas(autoscaler),
         )
-        await write_status(self._client, REVISIONS, revision, status, before)
 
     async def _deployment(self, revision: Revision, settings: Settings) -> KubeDeployment:
         """Made when missing; replaced when what it should be has another hash, with the replicas that it has."""
         name = make_deployment.name(revision)
         live = self._observed.deployments.get(revision.namespace, name)
-        wanted = make_deployment.deployment(revision, settings, initial_scale(revision, settings))
+        wanted = make_deployment.deployment(
+            revision, settings, initial_scale(revision, settings), self._system_namespace
+        )
         if live is None:
-            return await self._client.create(DEPLOYMENTS, revision.namespace, wanted, KubeDeployment)
+            return await create_or_read(self._client, DEPLOYMENTS, wanted, KubeDeployment)
         label = make_deployment.HASH_LABEL
         if is_foreign(live, revision) or live.metadata.labels.get(label) == wanted["metadata"]["labels"][label]:
             return live

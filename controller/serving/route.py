@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from controller.api.conditions import READY, Conditions, find
-from controller.api.core import KubeService
+from controller.api.core import Endpoints, KubeService
 from controller.api.meta import ROUTE_LABEL, VISIBILITY_LABEL
 from controller.api.networking import Ingress, LoadBalancerIngress
 from controller.api.serving import (
@@ -20,23 +21,26 @@ from controller.api.serving import (
     Route,
     RouteStatus,
 )
-from controller.children import NOT_OWNED, begin, ensure, ensure_plain, is_foreign, resource_of, write_status
+from controller.children import NOT_OWNED, defaulted, ensure, ensure_plain, is_foreign, resource_of, settle
 from controller.config.settings import Settings
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import OWNER, Observed
 from dataplane.kube.client import Client
-from dataplane.kube.resource import SERVICES
+from dataplane.kube.errors import Invalid
+from dataplane.kube.resource import ENDPOINTS, SERVICES
 
 from . import traffic
 from .make import ingress as make_ingress
 from .make.hosts import HostError, Names, label_of, names_of
-from .make.placeholder import placeholder
+from .make.placeholder import endpoints, placeholder
+from .make.services import backends
 
 ERROR_CONFIG = "ErrorConfig"
 NOT_CONFIGURED = "IngressNotConfigured"
 TLS_OFF = "TLSNotEnabled"
 
-ROUTES, INGRESSES = resource_of(Route), resource_of(Ingress)
+INGRESSES = resource_of(Ingress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,25 @@ class Place:
 class RouteReconciler:
     """Works on one Route."""
 
-    def __init__(self, client: Client, observed: Observed, settings: Callable[[], Settings], place: Place) -> None:
+    def __init__(
+        self, client: Client, observed: Observed, settings: Callable[[], Settings], events: Recorder, place: Place
+    ) -> None:
         self._client = client
         self._observed = observed
         self._settings = settings
+        self._events = events
         self._place = place
 
-    async def __call__(self, key: Key) -> None:
-        route = self._observed.routes.get(*key)
-        if route is None or route.is_deleted:
-            return
-        before = route.status
-        conditions = begin(route, ROUTE_CONDITIONS, before.conditions, before.observed_generation)
-        status = await self._work(route, conditions)
-        status = msgspec.structs.replace(
-            status, observed_generation=route.metadata.generation, conditions=conditions.result()
-        )
-        await write_status(self._client, ROUTES, route, status, before)
+    async def __call__(self, key: Key) -> float | None:
+        stored = self._observed.routes.get(*key)
+        if stored is None or stored.is_deleted:
+            return None
+        route = defaulted(stored, self._settings())
+
+        async def work(conditions: Conditions) -> RouteStatus:
+            return await self._work(route, conditions)
+
+        return await settle(self._client, self._events, route, ROUTE_CONDITIONS, work)
 
     async def _work(self, route: Route, conditions: Conditions) -> RouteStatus:
         """The status but its conditions. On trouble the Ingress stays as it is: the last good traffic goes on."""
@@ -125,11 +131,25 @@ class RouteReconciler:
                 conditions.mark_false(INGRESS_READY, NOT_OWNED, message)
                 continue
             wanted = placeholder(route, names[tag], balancer)
-            await ensure_plain(self._client, SERVICES, wanted, live, KubeService)
+            await self._placeholder(wanted, live)
+            if balancer is not None and balancer.ip:
+                behind = self._observed.endpoints.get(route.namespace, names[tag].label)
+                made = endpoints(route, names[tag], balancer)
+                await ensure_plain(self._client, ENDPOINTS, made, behind, Endpoints, backends)
         kept = {one.label for one in names.values()}
         for orphan in self._observed.kube_services.by(OWNER, route.metadata.uid):
             if orphan.name not in kept and orphan.metadata.labels.get(ROUTE_LABEL) == route.name:
                 await self._client.delete(SERVICES, orphan.namespace, orphan.name, uid=orphan.metadata.uid)
+
+    async def _placeholder(self, wanted: dict[str, Any], live: KubeService | None) -> None:
+        """A change of type that the API server does not allow is a deletion and a new Service (SC 3.5)."""
+        try:
+            await ensure_plain(self._client, SERVICES, wanted, live, KubeService)
+        except Invalid:
+            if live is None:
+                raise
+            await self._client.delete(SERVICES, live.namespace, live.name, uid=live.metadata.uid)
+            await self._client.create(SERVICES, live.namespace, wanted, KubeService)
 
     def _names(self, route: Route, tag: str, settings: Settings) -> Names:
         live = self._observed.kube_services.get(route.namespace, label_of(route, tag, settings))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from controller.api.conditions import Conditions
-from controller.api.core import Endpoints, KubeService
+from controller.api.core import Endpoints, EndpointSubset, KubeService
 from controller.api.networking import (
     ACTIVATOR_ENDPOINTS_POPULATED,
     ENDPOINTS_POPULATED,
@@ -15,9 +15,11 @@ from controller.api.networking import (
     SERVE,
     SERVERLESS_SERVICE_CONDITIONS,
     ServerlessService,
+    ServerlessServiceStatus,
 )
-from controller.children import NOT_OWNED, begin, ensure_plain, is_foreign, resource_of, write_status
+from controller.children import NOT_OWNED, ensure_plain, is_foreign, settle
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import Observed
 from dataplane.kube.client import Client
 from dataplane.kube.resource import ENDPOINTS, SERVICES
@@ -27,8 +29,6 @@ from .subset import subset
 
 NO_BACKENDS = "NoHealthyBackends"
 ACTIVATOR_SERVICE = "activator-service"
-
-SERVERLESS_SERVICES = resource_of(ServerlessService)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +42,39 @@ class Activators:
 class ServerlessServiceReconciler:
     """Works on one ServerlessService."""
 
-    def __init__(self, client: Client, observed: Observed, activators: Activators) -> None:
+    def __init__(self, client: Client, observed: Observed, events: Recorder, activators: Activators) -> None:
         self._client = client
         self._observed = observed
+        self._events = events
         self._activators = activators
 
-    async def __call__(self, key: Key) -> None:
+    async def __call__(self, key: Key) -> float | None:
         item = self._observed.serverless_services.get(*key)
         if item is None or item.is_deleted:
-            return
-        before = item.status
-        conditions = begin(item, SERVERLESS_SERVICE_CONDITIONS, before.conditions, before.observed_generation)
+            return None
+
+        async def work(conditions: Conditions) -> ServerlessServiceStatus:
+            return await self._work(item, conditions)
+
+        return await settle(self._client, self._events, item, SERVERLESS_SERVICE_CONDITIONS, work)
+
+    async def _work(self, item: ServerlessService, conditions: Conditions) -> ServerlessServiceStatus:
         private = self._observed.endpoints.get(item.namespace, make.private_name(item))
         activators = self._observed.endpoints.get(self._activators.namespace, self._activators.name)
-        source = source_of(item, private, activators)
-        made = await self._services(item, conditions)
-        if made:
-            subsets = private.subsets if source == SERVE and private is not None else ()
-            if source == PROXY and activators is not None:
-                names = subset(activators.ready_addresses, item.spec.num_activators, item.name)
-                subsets = make.chosen(activators, names)
-            live = self._observed.endpoints.get(*key)
-            await ensure_plain(self._client, ENDPOINTS, make.endpoints(item, subsets), live, Endpoints)
+        if await self._services(item, conditions):
+            subsets: tuple[EndpointSubset, ...] = ()
+            if source_of(item, private, activators) == SERVE:
+                subsets = private.subsets if private is not None else ()
+            elif activators is not None:
+                subsets = make.chosen(
+                    activators, subset(activators.ready_addresses, item.spec.num_activators, item.name)
+                )
+            live = self._observed.endpoints.get(*item.key)
+            await ensure_plain(self._client, ENDPOINTS, make.endpoints(item, subsets), live, Endpoints, make.backends)
             mark(private, item, conditions)
-        status = msgspec.structs.replace(
-            before,
-            observed_generation=item.metadata.generation,
-            conditions=conditions.result(),
-            service_name=item.name,
-            private_service_name=make.private_name(item),
+        return msgspec.structs.replace(
+            item.status, service_name=item.name, private_service_name=make.private_name(item)
         )
-        await write_status(self._client, SERVERLESS_SERVICES, item, status, before)
 
     async def _services(self, item: ServerlessService, conditions: Conditions) -> bool:
         deployment = self._observed.deployments.get(item.namespace, item.spec.object_ref.name)

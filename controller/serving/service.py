@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -17,10 +18,13 @@ from controller.api.serving import (
     ServiceStatus,
     TrafficTarget,
 )
-from controller.children import NOT_OWNED, begin, is_foreign, resource_of, write_status
+from controller.children import NOT_OWNED, defaulted, is_foreign, resource_of, settle
+from controller.config.settings import Settings
 from controller.kube.cache import Key
+from controller.kube.events import Recorder
 from controller.observe import Observed
 from dataplane.kube.client import Client
+from dataplane.kube.errors import AlreadyExists, Conflict, KubeError
 
 from .make import from_service
 
@@ -28,47 +32,71 @@ OUT_OF_DATE = "OutOfDate"
 NOT_MIGRATED = "TrafficNotMigrated"
 NAME_TAKEN = "RevisionNameTaken"
 
-SERVICES, CONFIGURATIONS, ROUTES = resource_of(Service), resource_of(Configuration), resource_of(Route)
-
 T = TypeVar("T", Configuration, Route)
 
 
 class ServiceReconciler:
     """Works on one Service."""
 
-    def __init__(self, client: Client, observed: Observed) -> None:
+    def __init__(self, client: Client, observed: Observed, settings: Callable[[], Settings], events: Recorder) -> None:
         self._client = client
         self._observed = observed
+        self._settings = settings
+        self._events = events
 
-    async def __call__(self, key: Key) -> None:
-        service = self._observed.services.get(*key)
-        if service is None or service.is_deleted:
-            return
-        conditions = begin(service, SERVICE_CONDITIONS, service.status.conditions, service.status.observed_generation)
-        configuration = self._observed.configurations.get(*key)
-        route = self._observed.routes.get(*key)
+    async def __call__(self, key: Key) -> float | None:
+        stored = self._observed.services.get(*key)
+        if stored is None or stored.is_deleted:
+            return None
+        service = defaulted(stored, self._settings())
+
+        async def work(conditions: Conditions) -> ServiceStatus:
+            return await self._work(service, conditions)
+
+        return await settle(self._client, self._events, service, SERVICE_CONDITIONS, work)
+
+    async def _work(self, service: Service, conditions: Conditions) -> ServiceStatus:
+        configuration = self._observed.configurations.get(*service.key)
+        route = self._observed.routes.get(*service.key)
         if is_foreign(configuration, service):
             mark_not_owned(conditions, CONFIGURATIONS_READY, "Configuration", service.name)
-        else:
-            configuration = await self._replace(from_service.configuration(service, configuration), configuration)
-            if mark_configuration(service, configuration, conditions):
-                if is_foreign(route, service):
-                    mark_not_owned(conditions, ROUTES_READY, "Route", service.name)
-                else:
-                    route = await self._replace(from_service.route(service, route), route)
-                    mark_route(configuration, route, conditions)
-        status = status_of(service, configuration, route, conditions)
-        await write_status(self._client, SERVICES, service, status, service.status)
+            return status_of(service, None, route)
+        configuration = await self._replace(service, from_service.configuration(service, configuration), configuration)
+        if mark_configuration(service, configuration, conditions):
+            if is_foreign(route, service):
+                mark_not_owned(conditions, ROUTES_READY, "Route", service.name)
+            else:
+                route = await self._replace(service, from_service.route(service, route), route)
+                mark_route(configuration, route, conditions)
+        return status_of(service, configuration, route)
 
-    async def _replace(self, wanted: T, live: T | None) -> T:
+    async def _replace(self, service: Service, wanted: T, live: T | None) -> T:
         """Replaced, not applied: on these two, what others have added has to go (SC 3.3)."""
         resource = resource_of(type(wanted))
         if live is None:
-            return await self._client.create(resource, wanted.namespace, wanted, type(wanted))
-        if (live.spec, live.metadata) == (wanted.spec, wanted.metadata):
+            try:
+                made = await self._client.create(resource, wanted.namespace, wanted, type(wanted))
+            except AlreadyExists:
+                raise
+            except KubeError as error:
+                self._fail(service, "CreationFailed", "create", wanted, error)
+                raise
+            self._events.normal(service, "Created", f'Created {wanted.kind} "{wanted.name}"')
+            return made
+        settings = self._settings()
+        if (defaulted(live, settings).spec, live.metadata) == (defaulted(wanted, settings).spec, wanted.metadata):
             return live
         wanted = msgspec.structs.replace(wanted, status=live.status)
-        return await self._client.replace(resource, wanted.namespace, wanted.name, wanted, type(wanted))
+        try:
+            return await self._client.replace(resource, wanted.namespace, wanted.name, wanted, type(wanted))
+        except Conflict:
+            raise
+        except KubeError as error:
+            self._fail(service, "UpdateFailed", "update", wanted, error)
+            raise
+
+    def _fail(self, service: Service, reason: str, verb: str, child: Configuration | Route, error: KubeError) -> None:
+        self._events.warning(service, reason, f'Failed to {verb} {child.kind} "{child.name}": {error}')
 
 
 def mark_not_owned(conditions: Conditions, kind: str, called: str, name: str) -> None:
@@ -113,12 +141,10 @@ def mark_route(configuration: Configuration, route: Route, conditions: Condition
         conditions.mark_unknown(ROUTES_READY, NOT_MIGRATED, "Traffic is not yet migrated to the latest revision.")
 
 
-def status_of(
-    service: Service, configuration: Configuration | None, route: Route | None, conditions: Conditions
-) -> ServiceStatus:
-    """The whole status. Where a child has not seen its newest spec, what it said before stays."""
+def status_of(service: Service, configuration: Configuration | None, route: Route | None) -> ServiceStatus:
+    """The status but its conditions. Where a child has not seen its newest spec, what it said before stays."""
     status = service.status
-    if configuration is not None and not is_foreign(configuration, service) and _is_observed(configuration):
+    if configuration is not None and _is_observed(configuration):
         status = msgspec.structs.replace(
             status,
             latest_created_revision_name=configuration.status.latest_created_revision_name,
@@ -128,9 +154,7 @@ def status_of(
         status = msgspec.structs.replace(
             status, url=route.status.url, address=route.status.address, traffic=route.status.traffic
         )
-    return msgspec.structs.replace(
-        status, observed_generation=service.metadata.generation, conditions=conditions.result()
-    )
+    return status
 
 
 def _is_observed(child: Configuration | Route) -> bool:

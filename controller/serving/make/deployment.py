@@ -16,6 +16,7 @@ from controller.api.meta import (
 )
 from controller.api.serving import Revision
 from controller.api.values import NS_PER_S, duration_ns
+from controller.children import digest
 from controller.config.deployment import SPREAD
 from controller.config.settings import Settings
 from dataplane.contract.ports import ADMIN_PORT, USER_PORT_NAME
@@ -29,15 +30,13 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 DRAIN = {"preStop": {"httpGet": {"port": ADMIN_PORT, "path": "/wait-for-drain"}}}
 """The app stops after the sidecar has drained."""
 
-_FNV_PRIME, _FNV_START = 0x01000193, 0x811C9DC5
-
 
 def name(revision: Revision) -> str:
     """Of its Deployment."""
     return child_name(revision.name, "-deployment")
 
 
-def deployment(revision: Revision, settings: Settings, replicas: int) -> dict[str, Any]:
+def deployment(revision: Revision, settings: Settings, replicas: int, system_namespace: str) -> dict[str, Any]:
     """The whole object; `replicas` counts only when it is new (SC-176)."""
     labels, annotations = child_labels(revision), pod_annotations(revision)
     spec = {
@@ -50,10 +49,10 @@ def deployment(revision: Revision, settings: Settings, replicas: int) -> dict[st
                 "labels": labels,
                 "annotations": annotations | {DEFAULT_CONTAINER: _serving_name(revision)},
             },
-            "spec": pod_spec(revision, settings),
+            "spec": pod_spec(revision, settings, system_namespace),
         },
     }
-    made_hash = content_hash([spec, annotations, labels])
+    made_hash = digest([spec, annotations, labels])
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -74,14 +73,14 @@ def progress_deadline_s(revision: Revision, settings: Settings) -> int:
     return duration_ns(said) // NS_PER_S if said else int(settings.deployment.progress_deadline_s)
 
 
-def pod_spec(revision: Revision, settings: Settings) -> dict[str, Any]:
+def pod_spec(revision: Revision, settings: Settings, system_namespace: str) -> dict[str, Any]:
     """The user's pod with everything that makes it an instance."""
     made = dict(revision.pod_spec())
     serving = revision.serving_container
     images = {status.name: status.image_digest for status in revision.status.container_statuses}
     made["containers"] = [
         *(_container(one, revision, images, is_serving=one is serving) for one in revision.containers),
-        queue_proxy.container(revision, settings),
+        queue_proxy.container(revision, settings, system_namespace),
     ]
     made["terminationGracePeriodSeconds"] = revision.timeout_seconds
     made.setdefault("enableServiceLinks", False)
@@ -91,18 +90,6 @@ def pod_spec(revision: Revision, settings: Settings) -> dict[str, Any]:
     if settings.deployment.default_affinity_type == SPREAD:
         made.setdefault("affinity", _spread(revision))
     return made
-
-
-def content_hash(content: Any) -> str:
-    """FNV-32a in base 36 of the content as sorted JSON."""
-    value = _FNV_START
-    for byte in msgspec.json.encode(content, order="deterministic"):
-        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
-    digits = ""
-    while value or not digits:
-        value, digit = divmod(value, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return digits
 
 
 def _container(one: dict[str, Any], revision: Revision, images: dict[str, str], *, is_serving: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from controller.api.serving import Route
 from .hosts import Names
 
 PORT = {"name": "http2", "port": 80, "targetPort": 80, "protocol": "TCP", "appProtocol": "kubernetes.io/h2c"}
-MESH_PORT = {"name": "http", "port": 80, "protocol": "TCP"}
+MESH_PORT = {"name": "http", "port": 80, "targetPort": 80, "protocol": "TCP"}
 
 
 def placeholder(route: Route, names: Names, balancer: LoadBalancerIngress | None) -> dict[str, Any]:
@@ -29,6 +29,18 @@ def placeholder(route: Route, names: Names, balancer: LoadBalancerIngress | None
             "ownerReferences": [msgspec.to_builtins(owner_reference(route))],
         },
         "spec": _spec(names, balancer),
+    }
+
+
+def endpoints(route: Route, names: Names, balancer: LoadBalancerIngress) -> dict[str, Any]:
+    """Behind the headless Service of a load balancer that is an address."""
+    service = placeholder(route, names, balancer)
+    port = {"name": PORT["name"], "port": PORT["targetPort"], "protocol": "TCP", "appProtocol": PORT["appProtocol"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": service["metadata"],
+        "subsets": [{"addresses": [{"ip": balancer.ip}], "ports": [port]}],
     }
 
 

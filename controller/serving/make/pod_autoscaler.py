@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from controller.api.autoscaling import REACHABILITY_UNKNOWN, REACHABLE, UNREACHABLE, PodAutoscaler, PodAutoscalerSpec
 from controller.api.conditions import find
 from controller.api.core import KubeDeployment
@@ -47,10 +43,3 @@ def reachability(revision: Revision, pods: KubeDeployment | None) -> str:
         return UNREACHABLE
     states = {ACTIVE: REACHABLE, RESERVE: UNREACHABLE}
     return states.get(revision.metadata.labels.get(ROUTING_STATE_LABEL, PENDING), REACHABILITY_UNKNOWN)
-
-
-def plain(made: PodAutoscaler) -> dict[str, Any]:
-    """As it is applied."""
-    content: dict[str, Any] = msgspec.to_builtins(made)
-    content.pop("status", None)
-    return content

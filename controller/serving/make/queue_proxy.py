@@ -58,7 +58,7 @@ def user_port(revision: Revision) -> int:
     return ports[0].get("containerPort") or USER_PORT
 
 
-def container(revision: Revision, settings: Settings) -> dict[str, Any]:
+def container(revision: Revision, settings: Settings, system_namespace: str) -> dict[str, Any]:
     """The last container of every pod."""
     port = serving_port(revision)
     made: dict[str, Any] = {
@@ -69,7 +69,7 @@ def container(revision: Revision, settings: Settings) -> dict[str, Any]:
             for number in (STATS_PORT, USER_METRICS_PORT, port, SERVING_TLS_PORT)
         ],
         "securityContext": _SECURITY,
-        "env": environment(revision, settings),
+        "env": environment(revision, settings, system_namespace),
     }
     resources = _resources(revision, settings)
     if resources:
@@ -80,7 +80,7 @@ def container(revision: Revision, settings: Settings) -> dict[str, Any]:
     return made
 
 
-def environment(revision: Revision, settings: Settings) -> list[dict[str, Any]]:
+def environment(revision: Revision, settings: Settings, system_namespace: str) -> list[dict[str, Any]]:
     """Every variable that upstream's sidecar reads, in its order; ours has the same contract."""
     probe = revision.serving_container.get("readinessProbe")
     tls = settings.deployment.sidecar_tls
@@ -101,7 +101,7 @@ def environment(revision: Revision, settings: Settings) -> list[dict[str, Any]]:
         "SERVING_LOGGING_CONFIG": "",
         "SERVING_LOGGING_LEVEL": "",
         "USER_PORT": str(user_port(revision)),
-        "SYSTEM_NAMESPACE": "knative-serving",
+        "SYSTEM_NAMESPACE": system_namespace,
         "SERVING_READINESS_PROBE": sidecar_probe(probe, user_port(revision)) if probe else "",
         "HOST_IP": _field("status.hostIP"),
         "ENABLE_HTTP2_AUTO_DETECTION": _switch(settings.features.is_enabled(AUTODETECT_HTTP2)),

@@ -74,12 +74,8 @@ def endpoints(item: ServerlessService, subsets: tuple[EndpointSubset, ...]) -> d
     }
 
 
-def chosen(found: Endpoints | None, names: frozenset[str] | None) -> tuple[EndpointSubset, ...]:
-    """The subsets with the addresses of these only; None: all of them."""
-    if found is None:
-        return ()
-    if names is None:
-        return found.subsets
+def chosen(found: Endpoints, names: frozenset[str]) -> tuple[EndpointSubset, ...]:
+    """The subsets with the ready addresses of these only."""
     return tuple(
         msgspec.structs.replace(
             subset,
@@ -88,6 +84,17 @@ def chosen(found: Endpoints | None, names: frozenset[str] | None) -> tuple[Endpo
         )
         for subset in found.subsets
     )
+
+
+def backends(found: Endpoints) -> set[tuple[str, bool, str, int]]:
+    """Address, readiness, port name and port of everything: the API server sorts and regroups what it is given."""
+    return {
+        (address.ip, is_ready, port.name, port.port)
+        for subset in found.subsets
+        for is_ready, addresses in ((True, subset.addresses), (False, subset.not_ready_addresses))
+        for address in addresses
+        for port in subset.ports
+    }
 
 
 def _name(item: ServerlessService) -> str:
