@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from controller.api.core import ConfigMap, Endpoints
@@ -18,7 +19,8 @@ from controller.api.meta import (
 from controller.api.meta import Resource as Object
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
-from controller.autoscaler.path import AcknowledgedPath
+from controller.autoscaler.page import page
+from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
 from controller.config.settings import Settings
 from controller.ingress.gate import Gate
@@ -57,6 +59,8 @@ class Surroundings:
     place: Place = field(default_factory=Place)
     gateways: GatewayPlace
     addresses: Addresses = field(default_factory=Addresses)
+    path: Callable[[Intake, OnConfirmed], AcknowledgedPath | EitherPath] = acknowledged
+    """How it is found out that activators answer for a revision."""
 
 
 class Controllers:
@@ -72,7 +76,8 @@ class Controllers:
         self.listening = asyncio.Event()
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
-        self.intake = Intake(self.deciders.stat, self.deciders.report)
+        self.intake = Intake(self.deciders.stat, self.deciders.report, self.deciders.gone, partial(page, self.deciders))
+        self._path = around.path(self.intake, self._scale_again)
         self._around = around
         tools = (client, self.observed, self._now, self.events)
         self._ingress = IngressReconciler(client, self.observed, self.events, self.gate, around.gateways)
@@ -86,7 +91,7 @@ class Controllers:
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
-            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, AcknowledgedPath(self.intake)),
+            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path),
         )
         self.ingresses = Controller("ingress", self._ingress)
         self._wire()
@@ -101,7 +106,13 @@ class Controllers:
             await self.observed.listed()
             for controller in self._all():
                 group.create_task(controller.run())
-            for run in (self._follow_gateways, self._follow_activators, self.deciders.run, self.events.run):
+            for run in (
+                self._follow_gateways,
+                self._follow_activators,
+                self.deciders.run,
+                self.events.run,
+                self._path.run,
+            ):
                 group.create_task(run())
             group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
             await self.ingresses.queue.idle()
@@ -211,9 +222,8 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for item in self.observed.pod_autoscalers:
-                if self.deciders.pods(f"{item.namespace}/{item.name}") == 0:
-                    self.pod_autoscalers.queue.add(item.key)
+            for name in self._path.wanted():
+                self._scale_again(name)
 
 
 def _adds(controller: Controller, key_of: Callable[[Any], Key | None]) -> Callable[[Any, Any], None]:

@@ -125,8 +125,8 @@ class Machine:
         carrying = await stack.enter_async_context(running(self._node.run(), "node"))
 
         self._phase("starting the gateway")
-        gate_port, stats_port = await unless(deciding, asyncio.gather(controllers.ports.gate, controllers.ports.stats))
-        gateway = self._gateway(port, gate_port, stats_port)
+        await unless(deciding, controllers.listening.wait())
+        gateway = self._gateway(port, controllers.gate_port, controllers.stats_port)
         keeping = await stack.enter_async_context(running(gateway.run(), "gateway"))
         stack.push_async_callback(gateway.leave)
         await unless(keeping, asyncio.wait_for(controllers.gate.applied(0), GATEWAY_S))
