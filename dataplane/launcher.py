@@ -20,6 +20,23 @@ ROLES = {
 }
 """What a role begins with, what it loads next, and what it loads for settings that are often made."""
 
+PROGRAMS = {
+    "penstock": "controller.cli.app",
+    "penstock-gateway": "dataplane.roles.gateway",
+}
+"""Those that start too seldom for a bundle."""
+
+PLAIN = """\
+#!{python} -IS
+import sys
+
+sys.path.insert(0, {home!r})
+sys.path.append({packages!r})
+from {module} import main
+
+sys.exit(main())
+"""
+
 SCRIPT = """\
 #!{python} -IS
 import sys
@@ -104,27 +121,33 @@ def write_bundle(file: Path, python: Path, home: Path, modules: tuple[str, ...],
 
 
 def write_launchers(folder: Path, python: Path, home: Path, packages: Path, moved: Path | None = None) -> list[Path]:
-    """Writes a script for every role into `folder`; each looks for its bundle beside itself.
+    """Writes a script for every role and program into `folder`; a role looks for its bundle beside itself.
 
     python    the interpreter itself, not a link in a virtual environment: a link makes it read pyvenv.cfg
     home      the folder that holds `dataplane` and `ext`
     packages  the folder that pip installs into
     moved     where `folder` will be when a script runs; None: where it is
+    Returns   the scripts of roles, which want a bundle
     Raises    ValueError when the path of the interpreter is too long for a first line.
     """
     if len(f"#!{python} -IS") > SHEBANG_MAX or " " in str(python):
         raise ValueError(f"{python} cannot stand in the first line of a script: shorten the path, and avoid spaces")
     written = []
     for name, modules in ROLES.items():
-        script = folder / name
         bundle = bundle_of((moved or folder) / name)
         text = SCRIPT.format(
             python=python, home=str(home), packages=str(packages), module=modules[0], bundle=str(bundle)
         )
-        script.write_text(text)
-        script.chmod(0o755)
-        written.append(script)
+        written.append(_write(folder / name, text))
+    for name, module in PROGRAMS.items():
+        _write(folder / name, PLAIN.format(python=python, home=str(home), packages=str(packages), module=module))
     return written
+
+
+def _write(script: Path, text: str) -> Path:
+    script.write_text(text)
+    script.chmod(0o755)
+    return script
 
 
 def bundle_of(script: Path) -> Path:

@@ -1,0 +1,1 @@
+"""cli: what a person types: `penstock up`, `deploy`, `list`, and the others."""

@@ -160,15 +160,23 @@ class Client:
             options["preconditions"] = {"uid": uid}
         await self._ask("DELETE", resource.item(namespace, name), options)
 
+    async def fetch(self, path: str) -> bytes:
+        """What stands at a path that is no object's."""
+        return await self._ask("GET", path)
+
     @asynccontextmanager
     async def stream(
         self, resource: Resource, namespace: str | None, query: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The lines of a watch. They end when the server ends them; a cut raises Unreachable."""
+        async with self.pieces(resource.collection(namespace), {"watch": "true", **query}) as pieces:
+            yield _lines(pieces)
+
+    @asynccontextmanager
+    async def pieces(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """An answer as it comes, for as long as it comes: a log, a watch. A cut raises Unreachable."""
         timeout = httpx2.Timeout(TIMEOUT_S, read=None)
-        request = self._http.build_request(
-            "GET", resource.collection(namespace), params={"watch": "true", **query}, timeout=timeout
-        )
+        request = self._http.build_request("GET", path, params=query, timeout=timeout)
         try:
             answer = await self._http.send(request, stream=True)
         except httpx2.HTTPError as error:
@@ -176,7 +184,7 @@ class Client:
         try:
             if answer.status_code != 200:
                 raise error_of(answer.status_code, await answer.aread())
-            yield _lines(answer)
+            yield answer.aiter_bytes()
         except httpx2.HTTPError as error:
             raise _unreachable(error) from error
         finally:
@@ -202,9 +210,9 @@ class Client:
         raise error_of(answer.status_code, answer.content)
 
 
-async def _lines(answer: httpx2.Response) -> AsyncIterator[bytes]:
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     rest = b""
-    async for piece in answer.aiter_bytes():
+    async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             if line:

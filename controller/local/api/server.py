@@ -14,6 +14,8 @@ from typing import Any
 
 import uvicorn
 import yaml
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from controller.local.api import app, certificate
 from controller.local.api.collector import Collector
@@ -65,6 +67,10 @@ class Server:
         self.registry = Registry(self.store, self.hub, Catalogue(tuple(kinds)), admission=admission)
         self._namespaces = (*NAMESPACES, *namespaces)
         self._app = app.starlette(app.Api(self.registry, {self.token: USER}, logs))
+
+    def mount(self, path: str, application: ASGIApp) -> None:
+        """Answers everything below the path by another application, which looks after its own callers."""
+        self._app.router.routes.insert(0, Mount(path, app=application))
 
     @property
     def port(self) -> int:
