@@ -368,8 +368,10 @@ class Node:
         for name, value in pod.labels.items():
             for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{name}={value}"):
                 self._endpoints.queue.add(service.key)
-        pause_s = 0.0 if pod.is_ready else UNREADY_S
-        self._statuses.queue.add_after(pod.key, pause_s)
+        if pod.is_ready or pod.is_leaving:
+            self._statuses.queue.add(pod.key)
+        else:
+            self._statuses.queue.add_after(pod.key, UNREADY_S)
         if pod.owner is not None:
             key = (pod.namespace, pod.owner.name)
             if pod.is_ready or pod.is_leaving:
@@ -461,6 +463,8 @@ def _records(folder: Path) -> dict[Key, PodRecord]:
     found = {}
     for path in folder.glob("*"):
         try:
+            if path.suffix != ".json":
+                raise msgspec.DecodeError(path.suffix)
             record = msgspec.json.decode(path.read_bytes(), type=PodRecord)
         except (OSError, msgspec.DecodeError):
             path.unlink(missing_ok=True)
