@@ -118,6 +118,8 @@ class Pod:
         """The API server has it."""
         self.ended = asyncio.Event()
         self.is_leaving = False
+        self.was_ready = False
+        """When somebody was told last."""
         self.is_gone = False
         """The API server has it no more."""
         self._home = home
