@@ -9,7 +9,6 @@ from ext.mux.context cimport mux_context
 from ext.mux.handoff cimport handoff_call, handoff_queue
 from ext.proxy.context cimport proxy_context
 from ext.proxy.plan cimport LISTENERS_MAX, proxy_plan
-from ext.stats.journal cimport journal
 from ext.stats.series cimport series
 from ext.stats.shard cimport shard
 from ext.transport.listen cimport listener

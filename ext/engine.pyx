@@ -9,6 +9,7 @@ One turn of a worker: wait for edges, handle them, go on with what was left of
 the last turn, fire timers, hand over what was written, bury what ended.
 """
 
+cimport cython
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from posix.unistd cimport close, read, write
@@ -30,7 +31,7 @@ from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
     handoff_answer,
     handoff_close_queue,
-    handoff_forget,
+    handoff_end,
     handoff_open,
     handoff_open_queue,
     handoff_take,
@@ -300,7 +301,7 @@ cdef class Engine:
         self.running = True
 
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *:
-        """One order to every worker; comes back when all have obeyed."""
+        """One order to every worker; comes back when all have obeyed. Obeys for those that do not run."""
         cdef order* orders = <order*>calloc(self.worker_count, sizeof(order))
         cdef int i, _i
         if orders is NULL:
@@ -312,7 +313,10 @@ cdef class Engine:
             orders[i].what = what
             orders[i].fd = fds[i] if fds is not NULL else -1
             orders[i].done = &self.ordered
-            mailbox_post(&self.threads[i].w.mail, &orders[i].l)
+            if self.running:
+                mailbox_post(&self.threads[i].w.mail, &orders[i].l)
+            else:
+                on_order(&orders[i].l, &self.threads[i])
         with nogil:
             for _i in range(self.worker_count):
                 while sem_wait(&self.ordered) < 0:
@@ -371,15 +375,17 @@ cdef class Engine:
         cdef int i
         if not self.running:
             return
-        self.running = False
         self.tell(ORDER_STOP, 0, NULL, NULL)
+        self.running = False
         with nogil:
             for i in range(self.worker_count):
                 if self.threads[i].started:
                     pthread_join(self.threads[i].id, NULL)
         for i in range(self.worker_count):
             self.end(&self.threads[i])
-        handoff_forget(&self.calls)
+        handoff_end(&self.calls)
+        for i in range(self.worker_count):
+            mailbox_read(&self.threads[i].w.mail)
 
     cdef void end(self, thread* t) noexcept:
         """After the threads have ended: closes what they left open."""
@@ -410,7 +416,6 @@ cdef class Engine:
                 return calls
             call = Call()
             (<Call>call).c = c
-            (<Call>call).engine = self
             (<Call>call).engine = self
             calls.append(call)
 
@@ -462,6 +467,7 @@ cdef class Engine:
         return self.buffers_used
 
 
+@cython.no_gc_clear  # the engine must be there when a call dies unanswered
 cdef class Call:
     def __dealloc__(self):
         if self.c is not NULL:

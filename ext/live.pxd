@@ -1,8 +1,6 @@
 # cython: language_level=3
 """live: what outlives plans, by name: limiters and endpoints."""
 
-from libc.stdint cimport uint16_t, uint64_t
-
 from ext.admission.limiter cimport limiter
 from ext.loop.mailbox cimport letter, mailbox
 from ext.upstream.endpoint cimport endpoint

@@ -160,9 +160,9 @@ class Process:
         """Waits until the program has ended by itself. Returns the exit status."""
         return self._popen.wait(timeout_s)
 
-    def stop(self) -> None:
-        """Ends the tree and forgets its log."""
-        self.end()
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """Ends the tree and forgets its log; 0 leaves it no time to drain."""
+        self.end(timeout_s)
         self._log.close()
 
 

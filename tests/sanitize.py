@@ -79,17 +79,6 @@ def make_environment(home: Path) -> Path:
     return python
 
 
-def build(sanitizer: Sanitizer) -> Path:
-    """Compiles the engine and writes the launchers; the interpreter of the copy."""
-    copy_project(sanitizer.home)
-    python = make_environment(sanitizer.home)
-    environment = os.environ | {"EXT_CFLAGS": sanitizer.flags, "EXT_LDFLAGS": sanitizer.flags.split()[0]}
-    setup = [str(python), "-c", "from setuptools import setup; setup()", "-q", "build_ext", "--inplace"]
-    subprocess.run(setup, cwd=sanitizer.home, env=environment, check=True)
-    subprocess.run([str(python), "-m", "dataplane.launcher"], cwd=sanitizer.home, check=True, capture_output=True)
-    return python
-
-
 def preload(sanitizer: Sanitizer) -> str:
     found = [
         subprocess.run(
@@ -100,17 +89,33 @@ def preload(sanitizer: Sanitizer) -> str:
     return " ".join(found)
 
 
+def surroundings(sanitizer: Sanitizer) -> dict[str, str]:
+    """The environment of whatever loads the engine of the copy."""
+    log = str(sanitizer.reports / "report")
+    options = {name: value.format(log=log) for name, value in sanitizer.options.items()}
+    return os.environ | options | {"LD_PRELOAD": preload(sanitizer), "PYTHONMALLOC": "malloc"}
+
+
+def build(sanitizer: Sanitizer) -> Path:
+    """Compiles the engine and writes the launchers; the interpreter of the copy."""
+    copy_project(sanitizer.home)
+    python = make_environment(sanitizer.home)
+    environment = os.environ | {"EXT_CFLAGS": sanitizer.flags, "EXT_LDFLAGS": sanitizer.flags.split()[0]}
+    setup = [str(python), "-c", "from setuptools import setup; setup()", "-q", "build_ext", "--inplace"]
+    subprocess.run(setup, cwd=sanitizer.home, env=environment, check=True)
+    launchers = [str(python), "-m", "dataplane.launcher"]  # which imports the engine, so its sanitizer has to be there
+    subprocess.run(launchers, cwd=sanitizer.home, env=surroundings(sanitizer), check=True, capture_output=True)
+    return python
+
+
 def run(sanitizer: Sanitizer, arguments: Sequence[str]) -> int:
     """How many reports there were; a failed test counts as one."""
-    python = build(sanitizer)
     shutil.rmtree(sanitizer.reports, ignore_errors=True)
-    sanitizer.reports.mkdir()
-    log = str(sanitizer.reports / "report")
-    environment = os.environ | {name: value.format(log=log) for name, value in sanitizer.options.items()}
-    environment |= {"LD_PRELOAD": preload(sanitizer), "PYTHONMALLOC": "malloc"}
+    sanitizer.reports.mkdir(parents=True)
+    python = build(sanitizer)
     tests = [test for test in sanitizer.tests if (sanitizer.home / test).exists()]
     command = [str(python), "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *(arguments or tests)]
-    failed = subprocess.run(command, cwd=sanitizer.home, env=environment).returncode != 0
+    failed = subprocess.run(command, cwd=sanitizer.home, env=surroundings(sanitizer)).returncode != 0
     reports = sorted(sanitizer.reports.iterdir())
     for report in reports:
         print(f"--- {report.relative_to(ROOT)}", report.read_text(errors="replace")[:4000], sep="\n")

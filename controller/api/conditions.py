@@ -137,7 +137,7 @@ class Conditions:
         if self._is_same(condition):
             return
         self._current[kind] = condition
-        self._order[kind] = len(self._order) + 1 if kind not in self._order else max(self._order.values()) + 1
+        self._order[kind] = max(self._order.values(), default=0) + 1
 
     def _is_same(self, condition: Condition) -> bool:
         current = self._current.get(condition.type)

@@ -19,6 +19,7 @@ AUTOSCALING = "autoscaling.knative.dev"
 NETWORKING = "networking.knative.dev"
 NETWORKING_INTERNAL = "networking.internal.knative.dev"
 SERVING = "serving.knative.dev"
+SIDECAR = f"queue.sidecar.{SERVING}"
 
 SERVICE_LABEL = f"{SERVING}/service"
 SERVICE_UID_LABEL = f"{SERVING}/serviceUID"
@@ -52,7 +53,17 @@ DISABLE_EXTERNAL_DOMAIN_TLS = (
     f"{NETWORKING}/disable-external-domain-tls",
 )
 HTTP_PROTOCOL = (f"{NETWORKING}/httpOption", f"{NETWORKING}/http-protocol")
-"""Spellings of one annotation, the one that wins first (NW 1.23)."""
+ROLLOUT_DURATION_SPELLINGS = (ROLLOUT_DURATION_DASHED, ROLLOUT_DURATION)
+PROGRESS_DEADLINE_SPELLINGS = (PROGRESS_DEADLINE, f"{SERVING}/progressDeadline")
+SIDECAR_PERCENTAGE = (f"{SIDECAR}/resource-percentage", f"{SIDECAR}/resourcePercentage")
+"""Spellings of one annotation, the one that wins first (NW 1.23, SC 3.7)."""
+
+SIDECAR_RESOURCES = {
+    (kind, resource): f"{SIDECAR}/{resource}-resource-{kind.removesuffix('s')}"
+    for kind in ("requests", "limits")
+    for resource in ("cpu", "memory", "ephemeral-storage")
+}
+"""Annotations with what the sidecar gets, by place in its resources."""
 
 ROLLOUT_STATE = f"{NETWORKING_INTERNAL}/rollout"
 TAG_TO_HOST = f"{NETWORKING_INTERNAL}/tag-to-host"

@@ -1,7 +1,6 @@
 # cython: language_level=3
 """links: an intrusive, doubly linked ring; the empty ring points at itself."""
 
-from libc.stdint cimport uintptr_t
 
 cdef struct links:
     links* next     # borrows: the neighbour, valid while linked

@@ -55,6 +55,7 @@ cdef void h1_body_init(
     h1_body* b, int framing, int64_t length, const h1_limits* lim, bint of_request
 ) noexcept nogil
 cdef int h1_body_feed(h1_body* b, const char* at, size_t n, size_t* used, span* data) noexcept nogil
+cdef int h1_body_next(h1_body* b, char** at, size_t* n, span* data) noexcept nogil
 cdef int h1_body_trailers(h1_body* b, field* table, head* h) noexcept nogil
 cdef void h1_body_clear(h1_body* b) noexcept nogil
 

@@ -275,6 +275,20 @@ cdef int h1_body_feed(h1_body* b, const char* at, size_t n, size_t* used, span* 
     return DONE
 
 
+cdef int h1_body_next(h1_body* b, char** at, size_t* n, span* data) noexcept nogil:
+    """h1_body_feed that steps over what it has used; DONE comes with the last piece where that one is known."""
+    cdef size_t used
+    cdef span none
+    cdef int result = h1_body_feed(b, at[0], n[0], &used, data)
+    at[0] += used
+    n[0] -= used
+    if result == OK and h1_body_ends_here(b, at[0], n[0]):
+        result = h1_body_feed(b, at[0], n[0], &used, &none)
+        at[0] += used
+        n[0] -= used
+    return result
+
+
 cdef int h1_body_trailers(h1_body* b, field* table, head* h) noexcept nogil:
     """The trailer fields, after DONE; names that mean nothing behind a body are left out (RFC 9110 6.5.1).
 

@@ -6,7 +6,7 @@ once kept, from the arena of its exchange. HTTP/2 pseudo-fields are not among
 the fields: they are `method`, `scheme`, `authority`, `target` and `status`.
 """
 
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from ext.base.arena cimport arena
 from ext.base.span cimport span, span_of

@@ -86,7 +86,7 @@ cdef extern from * nogil:
         {17, 31, "transfer-encoding", "        \\0        "},
         {7, 9, "upgrade", "       "},
         {2, 9, "te", "  "},
-        {7, 9, "trailer", "       "},
+        {7, 8, "trailer", "       "},
         {10, 9, "keep-alive", "    \\0     "},
         {16, 9, "proxy-connection", "     \\0          "},
         {18, 9, "proxy-authenticate", "     \\0            "},

@@ -7,8 +7,6 @@ A letter is memory of its sender's choosing and lies in at most one mailbox at
 a time. Letters are read in the order of their arrival.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
-
 from ext.loop.poller cimport watch
 
 cdef struct letter:

@@ -10,11 +10,11 @@ Never      reads from the connection.
 from ext.base.result cimport AGAIN, OK
 from ext.base.span cimport span_of
 from ext.http.h1_body cimport h1_body_clear
-from ext.http.h1_write cimport h1_write_response, h1_write_trailers
+from ext.http.h1_write cimport h1_extra, h1_write_response
 from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head, head_has
 from ext.http.names cimport NAME_CONTENT_LENGTH
 from ext.loop.timers cimport timer_set
-from ext.mux.h1_wire cimport wire_body, wire_flush, wire_is_full, wire_put, wire_view
+from ext.mux.h1_wire cimport wire_body, wire_flush, wire_is_full, wire_raw, wire_trailers, wire_view
 from ext.mux.h1_server cimport (
     SERVER_RAW,
     SERVER_DRAIN,
@@ -27,14 +27,6 @@ from ext.mux.h1_server cimport (
 )
 from ext.mux.stream cimport stream, stream_ops
 from ext.transport.worker cimport corpse, worker_soon
-
-
-cdef inline void extra_field(
-    field* extra, int* count, const char* name, size_t name_n, const char* value, size_t value_n
-) noexcept nogil:
-    extra[count[0]].name = span_of(name, name_n)
-    extra[count[0]].value = span_of(value, value_n)
-    count[0] += 1
 
 
 cdef inline h1_server* server_of(stream* s) noexcept nogil:
@@ -62,8 +54,8 @@ cdef int answer_send_head(stream* s, const head* h, bint last) noexcept nogil:
         if h.status == 101:
             c.head_sent = True
             c.keep_alive = False
-            extra_field(extra, &count, b"Connection", 10, b"Upgrade", 7)
-            extra_field(extra, &count, b"Upgrade", 7, h.upgrade.at, h.upgrade.len)
+            h1_extra(extra, &count, b"Connection", 10, span_of(b"Upgrade", 7))
+            h1_extra(extra, &count, b"Upgrade", 7, h.upgrade)
         result = h1_write_response(&c.wire.out, h, c.version, extra, count)
         worker_soon(c.home, &c.wire.unsent)
         return result_of(c, result)
@@ -77,19 +69,19 @@ cdef int answer_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif last and h.framing == BODY_NONE:
         if not head_has(h, NAME_CONTENT_LENGTH):
-            extra_field(extra, &count, b"Content-Length", 14, b"0", 1)
+            h1_extra(extra, &count, b"Content-Length", 14, span_of(b"0", 1))
     elif c.version >= HTTP_1_1:
         c.wire.chunked = True
-        extra_field(extra, &count, b"Transfer-Encoding", 17, b"chunked", 7)
+        h1_extra(extra, &count, b"Transfer-Encoding", 17, span_of(b"chunked", 7))
     else:
         c.until_close = True
         c.keep_alive = False
     if not h.keep_alive or c.home.draining or (c.expects and not c.request_done):
         c.keep_alive = False
     if not c.keep_alive:
-        extra_field(extra, &count, b"Connection", 10, b"close", 5)
+        h1_extra(extra, &count, b"Connection", 10, span_of(b"close", 5))
     elif c.version < HTTP_1_1:
-        extra_field(extra, &count, b"Connection", 10, b"keep-alive", 10)
+        h1_extra(extra, &count, b"Connection", 10, span_of(b"keep-alive", 10))
     result = h1_write_response(&c.wire.out, h, c.version, extra, count)
     c.head_sent = True
     c.answer_done = last
@@ -103,10 +95,7 @@ cdef int answer_send_body(stream* s, const char* at, size_t n, bint last) noexce
     cdef h1_server* c = server_of(s)
     cdef int result = OK
     if c.state == SERVER_RAW:
-        result = wire_put(&c.wire, at, n)
-        if last:
-            c.wire.shut_after = True
-            worker_soon(c.home, &c.wire.unsent)
+        result = wire_raw(&c.wire, at, n, last)
     elif not c.bodiless:
         result = wire_body(&c.wire, at, n, last)
     if last:
@@ -117,15 +106,10 @@ cdef int answer_send_body(stream* s, const char* at, size_t n, bint last) noexce
 cdef int answer_send_trailers(stream* s, const head* h) noexcept nogil:
     """Ends a chunked body with its trailers; any other framing has no place for them."""
     cdef h1_server* c = server_of(s)
-    cdef int result
     if not c.wire.chunked or c.bodiless:
         return answer_send_body(s, NULL, 0, True)
     c.answer_done = True
-    result = wire_put(&c.wire, b"0\r\n", 3)
-    if result >= 0:
-        result = h1_write_trailers(&c.wire.out, h)
-        worker_soon(c.home, &c.wire.unsent)
-    return result_of(c, result)
+    return result_of(c, wire_trailers(&c.wire, h))
 
 
 cdef int answer_turn_raw(stream* s) noexcept nogil:

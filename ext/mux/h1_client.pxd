@@ -14,12 +14,11 @@ request, CLOSED_BEFORE_HEAD and RESET_BEFORE_HEAD otherwise.
 from libc.stdint cimport uint64_t
 
 from ext.http.h1_body cimport h1_body
-from ext.loop.timers cimport timer
 from ext.mux.client cimport client
 from ext.mux.h1_wire cimport h1_wire
 from ext.mux.stream cimport stream
 from ext.transport.transport cimport transport
-from ext.transport.worker cimport corpse, errand, worker
+from ext.transport.worker cimport corpse, worker
 
 cdef enum h1_client_state:
     CLIENT_CONNECT

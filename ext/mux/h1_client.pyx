@@ -28,19 +28,18 @@ from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span, span_next, span_number, span_of, span_starts
 from ext.http.h1_body cimport (
     h1_body_clear,
-    h1_body_ends_here,
-    h1_body_feed,
     h1_body_finished_by_close,
     h1_body_init,
-    h1_body_trailers,
+    h1_body_next,
 )
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_response
-from ext.http.h1_write cimport h1_write_request, h1_write_trailers
+from ext.http.h1_write cimport h1_extra, h1_write_request
 from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, BODY_NONE, HTTP_1_1, METHOD_HEAD, field, head, head_find
 from ext.http.names cimport NAME_KEEP_ALIVE
 from ext.mux.client cimport client, client_ops
 from ext.mux.context cimport mux_context, mux_of
 from ext.mux.h1_wire cimport (
+    READS_MAX,
     wire_body,
     wire_clear,
     wire_count_mended,
@@ -49,8 +48,11 @@ from ext.mux.h1_wire cimport (
     wire_init,
     wire_is_full,
     wire_leave,
-    wire_put,
+    wire_next,
+    wire_raw,
+    wire_show_end,
     wire_spend,
+    wire_trailers,
     wire_view,
     wire_waits,
 )
@@ -58,9 +60,6 @@ from ext.mux.stream cimport stream, stream_ops
 from ext.transport.tcp cimport tcp_connect_result, tcp_is_unread
 from ext.transport.transport cimport IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
-
-cdef enum:
-    READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
 
 
 cdef client* h1_client_open(worker* w, transport* t) noexcept nogil:
@@ -325,35 +324,27 @@ cdef int read_body(h1_client* c) noexcept nogil:
     cdef char* at
     cdef size_t n
     cdef ssize_t got
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable or wire_waits(&c.wire):
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got == IO_EOF and h1_body_finished_by_close(&c.body):
-            c.answer_done = True
-            c.keep_alive = False
-            c.s.events.on_body(c.s.owner, NULL, 0, True)
-            return AGAIN
-        if got <= 0:
-            return lost(c, got)
+    if wire_waits(&c.wire):
+        return AGAIN
+    got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got == IO_EOF and h1_body_finished_by_close(&c.body):
+        c.answer_done = True
+        c.keep_alive = False
+        c.s.events.on_body(c.s.owner, NULL, 0, True)
+        return AGAIN
+    if got <= 0:
+        return lost(c, got)
     return feed(c, at, n)
 
 
 cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
     """Shows the body in these bytes, piece by piece, as long as it is wanted."""
-    cdef size_t used
-    cdef span data, none
+    cdef span data
     cdef int result
     while n and c.wanted and c.state == CLIENT_BUSY and c.s.owner is not NULL:
-        result = h1_body_feed(&c.body, at, n, &used, &data)
-        at += used
-        n -= used
-        if result == OK and h1_body_ends_here(&c.body, at, n):
-            result = h1_body_feed(&c.body, at, n, &used, &none)
-            at += used
-            n -= used
+        result = h1_body_next(&c.body, &at, &n, &data)
         if result < 0:
             stream_fault(c, -result)
             return AGAIN
@@ -361,8 +352,10 @@ cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
             if n:
                 c.keep_alive = False   # bytes that nobody asked for: what they mean is anybody's guess
             wire_spend(&c.wire)
-            end_answer(c, data)
-            if c.state != CLIENT_CLOSED:
+            result = wire_show_end(&c.wire, &c.body, &c.s, data, &c.answer_done)
+            if result < 0:
+                stream_fault(c, -result)
+            elif c.state != CLIENT_CLOSED:
                 wire_leave(&c.wire, NULL, 0)
             return AGAIN
         if data.len:
@@ -375,43 +368,23 @@ cdef int feed(h1_client* c, char* at, size_t n) noexcept nogil:
     return OK
 
 
-cdef void end_answer(h1_client* c, span data) noexcept nogil:
-    """The last piece, and the trailers when there are any."""
-    cdef head h
-    cdef int result = h1_body_trailers(&c.body, mux_of(c.c.home).fields, &h)
-    if result < 0:
-        stream_fault(c, -result)
-        return
-    wire_count_mended(&c.wire, c.body.mended)
-    c.answer_done = True
-    if h.field_count:
-        if data.len:
-            c.s.events.on_body(c.s.owner, data.at, data.len, False)
-        if c.state == CLIENT_BUSY and c.s.owner is not NULL:
-            c.s.events.on_trailers(c.s.owner, &h)
-    else:
-        c.s.events.on_body(c.s.owner, data.at, data.len, True)
-
-
 cdef int read_raw(h1_client* c) noexcept nogil:
     cdef char* at
     cdef size_t n
     cdef ssize_t got
-    cdef bint was_kept = wire_view(&c.wire, &at, &n)
-    if not was_kept:
-        if not c.wire.t.readable or wire_waits(&c.wire):
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got == IO_EOF:
-            c.answer_done = True
-            c.s.events.on_body(c.s.owner, NULL, 0, True)
-            return AGAIN
-        if got < 0:
-            return lost(c, got)
+    if wire_waits(&c.wire):
+        return AGAIN
+    got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got == IO_EOF:
+        c.answer_done = True
+        c.s.events.on_body(c.s.owner, NULL, 0, True)
+        return AGAIN
+    if got < 0:
+        return lost(c, got)
     c.s.events.on_body(c.s.owner, at, n, False)
-    if was_kept and c.state != CLIENT_CLOSED:
+    if c.state != CLIENT_CLOSED:
         wire_leave(&c.wire, NULL, 0)
     return OK
 
@@ -463,9 +436,7 @@ cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
     cdef h1_client* c = client_of(s)
     cdef field extra[4]
     cdef int count = 0
-    extra[0].name = span_of(b"Host", 4)
-    extra[0].value = h.authority
-    count = 1
+    h1_extra(extra, &count, b"Host", 4, h.authority)
     c.to_head = h.method == METHOD_HEAD
     c.wire.chunked = False
     c.wire.length_left = -1
@@ -473,15 +444,10 @@ cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
         c.wire.length_left = h.length
     elif h.framing == BODY_CHUNKED and not last:
         c.wire.chunked = True
-        extra[count].name = span_of(b"Transfer-Encoding", 17)
-        extra[count].value = span_of(b"chunked", 7)
-        count += 1
+        h1_extra(extra, &count, b"Transfer-Encoding", 17, span_of(b"chunked", 7))
     if h.wants_upgrade:
-        extra[count].name = span_of(b"Connection", 10)
-        extra[count].value = span_of(b"Upgrade", 7)
-        extra[count + 1].name = span_of(b"Upgrade", 7)
-        extra[count + 1].value = h.upgrade
-        count += 2
+        h1_extra(extra, &count, b"Connection", 10, span_of(b"Upgrade", 7))
+        h1_extra(extra, &count, b"Upgrade", 7, h.upgrade)
     c.request_done = last
     worker_soon(c.c.home, &c.wire.unsent)
     return result_of(c, h1_write_request(&c.wire.out, h, extra, count))
@@ -489,32 +455,22 @@ cdef int stream_send_head(stream* s, const head* h, bint last) noexcept nogil:
 
 cdef int stream_send_body(stream* s, const char* at, size_t n, bint last) noexcept nogil:
     cdef h1_client* c = client_of(s)
-    cdef int result
     if last:
         c.request_done = c.state != CLIENT_RAW
     if c.write_failed:
         return OK
     if c.state == CLIENT_RAW:
-        result = wire_put(&c.wire, at, n)
-        if last:
-            c.wire.shut_after = True
-            worker_soon(c.c.home, &c.wire.unsent)
-        return result_of(c, result)
+        return result_of(c, wire_raw(&c.wire, at, n, last))
     return result_of(c, wire_body(&c.wire, at, n, last))
 
 
 cdef int stream_send_trailers(stream* s, const head* h) noexcept nogil:
     """Ends a chunked body with its trailers; any other framing has no place for them."""
     cdef h1_client* c = client_of(s)
-    cdef int result
     if not c.wire.chunked or c.write_failed:
         return stream_send_body(s, NULL, 0, True)
     c.request_done = True
-    result = wire_put(&c.wire, b"0\r\n", 3)
-    if result >= 0:
-        result = h1_write_trailers(&c.wire.out, h)
-        worker_soon(c.c.home, &c.wire.unsent)
-    return result_of(c, result)
+    return result_of(c, wire_trailers(&c.wire, h))
 
 
 cdef int stream_turn_raw(stream* s) noexcept nogil:

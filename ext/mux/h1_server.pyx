@@ -17,7 +17,7 @@ from ext.base.links cimport links, links_append, links_empty, links_init, links_
 from ext.base.result cimport AGAIN, DONE, OK
 from ext.base.slab cimport slab_give, slab_take
 from ext.base.span cimport span
-from ext.http.h1_body cimport h1_body_clear, h1_body_ends_here, h1_body_feed, h1_body_init, h1_body_trailers
+from ext.http.h1_body cimport h1_body_clear, h1_body_init, h1_body_next
 from ext.http.h1_parse cimport h1_head_ended, h1_parse_request
 from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, METHOD_HEAD, head, head_keep
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_is_set, timer_set
@@ -26,12 +26,15 @@ from ext.mux.h1_answer cimport h1_answer_ops
 from ext.mux.h1_upgrade cimport h1_upgrade_begin, h1_upgrade_drop, h1_upgrade_read, h1_upgrade_wanted
 from ext.mux.h2_server cimport h2_server_open
 from ext.mux.h1_wire cimport (
+    READS_MAX,
     wire_clear,
     wire_count_mended,
     wire_fill,
     wire_flush,
     wire_init,
     wire_leave,
+    wire_next,
+    wire_show_end,
     wire_spend,
     wire_view,
     wire_waits,
@@ -41,9 +44,6 @@ from ext.mux.stream cimport stream
 from ext.stats.shard cimport BOUND_HEAD_TIME, BOUND_IDLE_TIME, BOUND_TLS_TIME, counter_add, shard_bound
 from ext.transport.transport cimport ALPN_H2, IO_AGAIN, IO_EOF, transport
 from ext.transport.worker cimport corpse, errand, errand_init, worker, worker_inter, worker_next, worker_soon
-
-cdef enum:
-    READS_MAX = 16   # in a row for one connection, 2 MiB, before the others have their turn
 
 
 cdef h1_server* h1_server_open(worker* w, transport* t, const char* early, size_t n) noexcept nogil:
@@ -180,6 +180,8 @@ cdef void on_clock(timer* clock, uint64_t now_ns) noexcept nogil:
             shard_bound(c.home.stats, BOUND_TLS_TIME)
         else:
             shard_bound(c.home.stats, BOUND_HEAD_TIME if c.wire.kept_len or not c.served else BOUND_IDLE_TIME)
+    elif c.state == SERVER_UPGRADE:
+        shard_bound(c.home.stats, BOUND_HEAD_TIME)
     h1_server_close(c, False)
 
 
@@ -377,27 +379,20 @@ cdef void h1_server_take(h1_server* c, int result, head* kept, arena* mem) noexc
 cdef int read_body(h1_server* c) noexcept nogil:
     """Shows what there is of the body, as long as it is wanted."""
     cdef char* at
-    cdef size_t n, used
+    cdef size_t n
     cdef ssize_t got
-    cdef span data, none
+    cdef span data
     cdef int result = OK
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable or wire_waits(&c.wire):
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got <= 0:
-            owner_fault(c, BODY_INCOMPLETE if got == IO_EOF else <int>-got)
-            return AGAIN
+    if wire_waits(&c.wire):
+        return AGAIN
+    got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got <= 0:
+        owner_fault(c, BODY_INCOMPLETE if got == IO_EOF else <int>-got)
+        return AGAIN
     while n and c.wanted and c.state == SERVER_OPEN:
-        result = h1_body_feed(&c.body, at, n, &used, &data)
-        at += used
-        n -= used
-        if result == OK and h1_body_ends_here(&c.body, at, n):
-            result = h1_body_feed(&c.body, at, n, &used, &none)
-            at += used
-            n -= used
+        result = h1_body_next(&c.body, &at, &n, &data)
         if result < 0:
             wire_leave(&c.wire, NULL, 0)
             owner_fault(c, -result)
@@ -418,53 +413,36 @@ cdef int read_body(h1_server* c) noexcept nogil:
 
 cdef void end_body(h1_server* c, span data, const char* rest, size_t n) noexcept nogil:
     """The last piece, and the trailers when there are any; `rest` belongs to the next request."""
+    cdef int result
     if n == 0:
         wire_spend(&c.wire)
     elif wire_leave(&c.wire, rest, n) < 0:
         owner_fault(c, NO_MEMORY)
         return
-    show_end(c, data)
-    if c.state != SERVER_CLOSED and c.wire.kept_len == 0:
-        wire_leave(&c.wire, NULL, 0)
-
-
-cdef void show_end(h1_server* c, span data) noexcept nogil:
-    cdef mux_context* m = mux_of(c.home)
-    cdef head h
-    cdef int result = h1_body_trailers(&c.body, m.fields, &h)
+    result = wire_show_end(&c.wire, &c.body, &c.s, data, &c.request_done)
     if result < 0:
         owner_fault(c, -result)
         return
-    wire_count_mended(&c.wire, c.body.mended)
-    c.request_done = True
-    if h.field_count:
-        if data.len:
-            c.s.events.on_body(c.s.owner, data.at, data.len, False)
-        if c.state == SERVER_OPEN and c.s.owner is not NULL:
-            c.s.events.on_trailers(c.s.owner, &h)
-    else:
-        c.s.events.on_body(c.s.owner, data.at, data.len, True)
+    if c.state != SERVER_CLOSED and c.wire.kept_len == 0:
+        wire_leave(&c.wire, NULL, 0)
 
 
 cdef int read_raw(h1_server* c) noexcept nogil:
     cdef char* at
     cdef size_t n
     cdef ssize_t got
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable or wire_waits(&c.wire):
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got == IO_EOF:
-            c.request_done = True
-            c.s.events.on_body(c.s.owner, NULL, 0, True)
-            return AGAIN
-        if got < 0:
-            owner_fault(c, <int>-got)
-            return AGAIN
-        c.s.events.on_body(c.s.owner, at, n, False)
-        return OK
+    if wire_waits(&c.wire):
+        return AGAIN
+    got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got == IO_EOF:
+        c.request_done = True
+        c.s.events.on_body(c.s.owner, NULL, 0, True)
+        return AGAIN
+    if got < 0:
+        owner_fault(c, <int>-got)
+        return AGAIN
     c.s.events.on_body(c.s.owner, at, n, False)
     if c.state != SERVER_CLOSED:
         wire_leave(&c.wire, NULL, 0)
@@ -474,24 +452,19 @@ cdef int read_raw(h1_server* c) noexcept nogil:
 cdef int drain(h1_server* c) noexcept nogil:
     """Reads the rest of an upload whose answer has been given, so that the connection can go on."""
     cdef char* at
-    cdef size_t n, used
-    cdef ssize_t got
+    cdef size_t n, before
+    cdef ssize_t got = wire_next(&c.wire, &at, &n)
     cdef span data
     cdef int result
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got <= 0:
-            h1_server_close(c, False)
-            return AGAIN
+    if got == IO_AGAIN:
+        return AGAIN
+    if got <= 0:
+        h1_server_close(c, False)
+        return AGAIN
     while n:
-        result = h1_body_feed(&c.body, at, n, &used, &data)
-        at += used
-        n -= used
-        c.drained += <int64_t>used
+        before = n
+        result = h1_body_next(&c.body, &at, &n, &data)
+        c.drained += <int64_t>(before - n)
         if result < 0 or c.drained > c.home.bounds.drain_max:
             h1_server_linger(c)
             return OK
@@ -509,10 +482,7 @@ cdef int discard(h1_server* c) noexcept nogil:
     """Reads and forgets until the peer has closed."""
     cdef char* at
     cdef size_t n
-    cdef ssize_t got
-    if not c.wire.t.readable:
-        return AGAIN
-    got = wire_fill(&c.wire, &at, &n)
+    cdef ssize_t got = wire_next(&c.wire, &at, &n)
     if got == IO_AGAIN:
         return AGAIN
     if got <= 0:

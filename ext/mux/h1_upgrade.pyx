@@ -11,8 +11,9 @@ from ext.base.result cimport AGAIN, OK
 from ext.base.span cimport span_is_nocase
 from ext.http.head cimport BODY_CHUNKED, BODY_LENGTH, field, head_find
 from ext.http.names cimport NAME_HTTP2_SETTINGS
+from ext.loop.timers cimport timer_drop, timer_set
 from ext.mux.h1_server cimport SERVER_UPGRADE, h1_server_close, h1_server_forget, h1_server_take
-from ext.mux.h1_wire cimport wire_fill, wire_leave, wire_view
+from ext.mux.h1_wire cimport wire_leave, wire_next, wire_view
 from ext.mux.h2_server cimport h2_server_upgrade
 from ext.transport.transport cimport IO_AGAIN
 
@@ -29,7 +30,7 @@ cdef bint h1_upgrade_wanted(const h1_server* c, const head* h) noexcept nogil:
 
 
 cdef void h1_upgrade_begin(h1_server* c, head* h, arena* mem) noexcept nogil:
-    """Takes the head and its arena; the body follows by h1_upgrade_read."""
+    """Takes the head and its arena; the body follows by h1_upgrade_read, in no more time than a head has."""
     c.state = SERVER_UPGRADE
     c.upgrade_request = h
     c.upgrade_mem = mem
@@ -39,7 +40,8 @@ cdef void h1_upgrade_begin(h1_server* c, head* h, arena* mem) noexcept nogil:
         c.upgrade_body = <char*>arena_take(mem, <size_t>h.length)
         if c.upgrade_body is NULL:
             h1_server_close(c, True)
-            return
+        elif c.home.bounds.head_timeout_ns:
+            timer_set(&c.home.wheel, &c.clock, c.home.now_ns + c.home.bounds.head_timeout_ns)
     else:
         switch_over(c)
 
@@ -49,16 +51,12 @@ cdef int h1_upgrade_read(h1_server* c) noexcept nogil:
     cdef size_t need = <size_t>c.upgrade_request.length - c.upgrade_have
     cdef char* at
     cdef size_t n
-    cdef ssize_t got
-    if not wire_view(&c.wire, &at, &n):
-        if not c.wire.t.readable:
-            return AGAIN
-        got = wire_fill(&c.wire, &at, &n)
-        if got == IO_AGAIN:
-            return AGAIN
-        if got <= 0:
-            h1_server_close(c, False)
-            return AGAIN
+    cdef ssize_t got = wire_next(&c.wire, &at, &n)
+    if got == IO_AGAIN:
+        return AGAIN
+    if got <= 0:
+        h1_server_close(c, False)
+        return AGAIN
     if n < need:
         need = n
     memcpy(c.upgrade_body + c.upgrade_have, at, need)
@@ -80,6 +78,7 @@ cdef void switch_over(h1_server* c) noexcept nogil:
     cdef size_t body_n = c.upgrade_have
     cdef char* early
     cdef size_t early_n
+    timer_drop(&c.clock)
     wire_view(&c.wire, &early, &early_n)
     c.upgrade_mem = NULL
     c.upgrade_request = NULL

@@ -23,10 +23,14 @@ from ext.base.chain cimport (
 from ext.base.faults cimport NO_MEMORY
 from ext.base.links cimport links_remove
 from ext.base.result cimport AGAIN, OK
-from ext.http.h1_write cimport h1_chunk_head
-from ext.http.head cimport MEND_CAUSES
+from ext.base.span cimport span
+from ext.http.h1_body cimport h1_body, h1_body_trailers
+from ext.http.h1_write cimport h1_chunk_head, h1_write_trailers
+from ext.http.head cimport MEND_CAUSES, head
+from ext.mux.context cimport mux_of
+from ext.mux.stream cimport stream
 from ext.stats.shard cimport BOUND_BUFFERS, counter_add, shard_bound
-from ext.transport.transport cimport iovec, transport
+from ext.transport.transport cimport IO_AGAIN, iovec, transport
 from ext.transport.worker cimport QUEUE_MARK, SCRATCH_BYTES, worker, worker_soon, worker_thirst
 
 cdef enum:
@@ -104,8 +108,8 @@ cdef bint wire_is_full(const h1_wire* w) noexcept nogil:
 
 
 cdef bint wire_waits(h1_wire* w) noexcept nogil:
-    """The budget is spent: `resume` comes when there is room again."""
-    if not chain_is_spent(&w.t.home.blocks):
+    """A body's next bytes have to be read, but the budget is spent: `resume` comes when there is room again."""
+    if w.kept_len or not w.t.readable or not chain_is_spent(&w.t.home.blocks):
         return False
     shard_bound(w.t.home.stats, BOUND_BUFFERS)
     worker_thirst(w.t.home, &w.resume)
@@ -133,6 +137,16 @@ cdef ssize_t wire_fill(h1_wire* w, char** at, size_t* n) noexcept nogil:
     at[0] = w.kept + w.kept_at
     n[0] = w.kept_len
     return got
+
+
+cdef ssize_t wire_next(h1_wire* w, char** at, size_t* n) noexcept nogil:
+    """Shows what was kept, or else what one read brings.
+
+    Returns the bytes that are shown, IO_EOF, IO_AGAIN, or a negative fault.
+    """
+    if wire_view(w, at, n):
+        return <ssize_t>n[0]
+    return wire_fill(w, at, n) if w.t.readable else IO_AGAIN
 
 
 cdef int wire_leave(h1_wire* w, const char* rest, size_t n) noexcept nogil:
@@ -245,6 +259,42 @@ cdef int wire_body(h1_wire* w, const char* at, size_t n, bint last) noexcept nog
         parts[count].iov_len = 2
         count += 1
     return put_parts(w, parts, count) if count else OK
+
+
+cdef int wire_raw(h1_wire* w, const char* at, size_t n, bint last) noexcept nogil:
+    """Sends bytes of an upgraded connection; the last ones take the FIN with them."""
+    if last:
+        w.shut_after = True
+        worker_soon(w.t.home, &w.unsent)
+    return wire_put(w, at, n)
+
+
+cdef int wire_trailers(h1_wire* w, const head* h) noexcept nogil:
+    """Ends a chunked body with its trailers."""
+    cdef int result = wire_put(w, b"0\r\n", 3)
+    return h1_write_trailers(&w.out, h) if result >= 0 else result
+
+
+cdef int wire_show_end(h1_wire* w, h1_body* b, stream* s, span data, bint* done) noexcept nogil:
+    """Shows the last piece of a body, and its trailers when it has any.
+
+    done       of the message: set before the events
+    Returns    OK, or the negative fault of the trailers: nothing is shown then
+    """
+    cdef head h
+    cdef int result = h1_body_trailers(b, mux_of(w.t.home).fields, &h)
+    if result < 0:
+        return result
+    wire_count_mended(w, b.mended)
+    done[0] = True
+    if h.field_count == 0:
+        s.events.on_body(s.owner, data.at, data.len, True)
+        return OK
+    if data.len:
+        s.events.on_body(s.owner, data.at, data.len, False)
+    if s.owner is not NULL:
+        s.events.on_trailers(s.owner, &h)
+    return OK
 
 
 cdef int wire_flush(h1_wire* w) noexcept nogil:

@@ -95,8 +95,11 @@ cdef enum:
     FRAME_BYTES = 16384
 
 
-cdef inline h2_stream* stream_by_id(nghttp2_session* ng, int32_t id) noexcept nogil:
-    return <h2_stream*>nghttp2_session_get_stream_user_data(ng, id)
+cdef inline h2_stream* stream_by_id(const h2_session* s, int32_t id) noexcept nogil:
+    """NULL when it has closed. A session that ends has lost all its streams, though nghttp2 still knows them."""
+    if s.ending or s.closed:
+        return NULL
+    return <h2_stream*>nghttp2_session_get_stream_user_data(s.ng, id)
 
 
 cdef inline uint32_t head_max(const h2_session* s) noexcept nogil:
@@ -146,7 +149,7 @@ cdef int on_begin_headers(nghttp2_session* ng, const nghttp2_frame* frame, void*
         h2_guard_opened(&s.guard)
         h2_session_clock(s)
     else:
-        st = stream_by_id(ng, frame.hd.stream_id)
+        st = stream_by_id(s, frame.hd.stream_id)
         if st is NULL:
             return 0
         h2_stream_intake_end(st)
@@ -160,7 +163,7 @@ cdef int on_header(
     size_t value_len, uint8_t flags, void* user,
 ) noexcept nogil:
     cdef h2_session* s = <h2_session*>user
-    cdef h2_stream* st = stream_by_id(ng, frame.hd.stream_id)
+    cdef h2_stream* st = stream_by_id(s, frame.hd.stream_id)
     if st is not NULL:
         h2_intake_field(
             &st.intake, <const char*>name, name_len, <const char*>value, value_len, head_max(s),
@@ -181,7 +184,7 @@ cdef int on_data(
     nghttp2_session* ng, uint8_t flags, int32_t id, const uint8_t* at, size_t n, void* user
 ) noexcept nogil:
     """A piece of a frame. The last piece of an unpadded message carries its end, which saves an event."""
-    cdef h2_stream* st = stream_by_id(ng, id)
+    cdef h2_stream* st = stream_by_id(<h2_session*>user, id)
     cdef bint last = False
     if st is NULL:
         nghttp2_session_consume(ng, id, n)
@@ -201,19 +204,19 @@ cdef int on_frame(nghttp2_session* ng, const nghttp2_frame* frame, void* user) n
     cdef bint last = frame.hd.flags & NGHTTP2_FLAG_END_STREAM
     if kind == NGHTTP2_DATA:
         if last:
-            st = stream_by_id(ng, frame.hd.stream_id)
+            st = stream_by_id(s, frame.hd.stream_id)
             if st is not NULL:
                 h2_stream_in_end(st)
     elif kind == NGHTTP2_HEADERS:
         s.in_block = False
-        st = stream_by_id(ng, frame.hd.stream_id)
+        st = stream_by_id(s, frame.hd.stream_id)
         if st is not NULL:
             if st.head_seen:
                 h2_stream_trailers(st)
             else:
                 s.side.on_headers(st, last)
     elif kind == NGHTTP2_RST_STREAM:
-        st = stream_by_id(ng, frame.hd.stream_id)
+        st = stream_by_id(s, frame.hd.stream_id)
         if st is not NULL:
             st.peer_reset = True
     elif kind == NGHTTP2_SETTINGS:
@@ -250,7 +253,7 @@ cdef int on_sent(nghttp2_session* ng, const nghttp2_frame* frame, void* user) no
         elif s.draining and not s.drained:
             nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, NULL)
     elif frame.hd.flags & NGHTTP2_FLAG_END_STREAM and (kind == NGHTTP2_DATA or kind == NGHTTP2_HEADERS):
-        st = stream_by_id(ng, frame.hd.stream_id)
+        st = stream_by_id(s, frame.hd.stream_id)
         if st is not NULL:
             st.out_end = True
             if s.is_server and st.base.owner is NULL and not st.in_end:
@@ -262,14 +265,14 @@ cdef int on_not_sent(nghttp2_session* ng, const nghttp2_frame* frame, int error,
     """A request that could not leave any more: the peer has not seen it."""
     cdef h2_stream* st
     if frame.hd.type == NGHTTP2_HEADERS and frame.headers.cat == NGHTTP2_HCAT_REQUEST:
-        st = stream_by_id(ng, frame.hd.stream_id)
+        st = stream_by_id(<h2_session*>user, frame.hd.stream_id)
         if st is not NULL:
             st.unsent = True
     return 0
 
 
 cdef int on_closed(nghttp2_session* ng, int32_t id, uint32_t code, void* user) noexcept nogil:
-    cdef h2_stream* st = stream_by_id(ng, id)
+    cdef h2_stream* st = stream_by_id(<h2_session*>user, id)
     if st is not NULL:
         h2_stream_closed(st, code)
     return 0

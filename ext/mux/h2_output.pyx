@@ -120,7 +120,10 @@ cdef ssize_t body_read(
 ) noexcept nogil:
     """How much of the body goes into the next frame."""
     cdef h2_stream* st = <h2_stream*>source.ptr
-    cdef size_t have = st.queue.len + st.now_len
+    cdef size_t have
+    if (<h2_session*>user).ending:
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE   # the stream is lost and may be gone; the peer sees it cut
+    have = st.queue.len + st.now_len
     if have == 0 and not st.out_last:
         st.deferred = True
         return NGHTTP2_ERR_DEFERRED
@@ -145,6 +148,8 @@ cdef int h2_output_data(
     cdef h2_session* s = <h2_session*>user
     cdef block* b
     cdef size_t part
+    if s.ending:
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
     if s.out.len >= OUT_MARK:
         return NGHTTP2_ERR_WOULDBLOCK
     if chain_append(&s.out, <const char*>header, FRAME_HEADER) < 0:

@@ -18,7 +18,8 @@ Calls      nghttp2 must not be entered again from its callbacks. While one runs
            (`busy`) frames are only submitted; the errand sends them.
 End        `ending` says that nothing more is read: what waits is written, then
            FIN, then LINGER as in h1_server. Streams outlive their session
-           until their owners let go: `session` is NULL then.
+           until their owners let go: `session` is NULL then. nghttp2 keeps
+           their addresses longer, so no callback looks for a stream then.
 Draining   GOAWAY with the highest id, a PING, and at its answer GOAWAY with
            the last id that was seen: what was under way meanwhile is served.
 """

@@ -9,7 +9,7 @@ the connection has gone meanwhile.
 from libc.stdint cimport uint32_t
 
 from ext.mux.h2_session cimport h2_session, h2_stream
-from ext.mux.stream cimport stream, stream_ops
+from ext.mux.stream cimport stream_ops
 
 cdef h2_stream* h2_stream_new(h2_session* s) noexcept nogil
 cdef void h2_stream_fill_ops(stream_ops* ops) noexcept nogil

@@ -5,8 +5,13 @@ A request for the control thread is copied into a call, which waits in a
 bounded queue until Engine.wait takes it. The answer comes back as a letter to
 the worker. Probes and scrapes are few, so a mutex guards the queue.
 
+A call may outlive the workers. Once they have been joined nobody reads their
+mail, so from handoff_end on whoever answers reads the letter too. Python
+answers and ends with the GIL held, so no two of these meet.
+
 Who may write
-    queue.*          under queue.lock
+    queue.first..    under queue.lock
+    queue.ended      Python, with the GIL
     call.shares      by add: the worker's side and Python's hold one each
     call.answer_*    Python, before it posts the letter; the worker afterwards
     call.s           the worker
@@ -50,9 +55,10 @@ cdef struct handoff_queue:
     handoff_call* last       # borrows
     int count
     int bell                 # eventfd, owned: rings when a call has come
+    bint ended               # the workers have been joined
 
 cdef int handoff_open_queue(handoff_queue* q) noexcept nogil
-cdef void handoff_forget(handoff_queue* q) noexcept nogil
+cdef void handoff_end(handoff_queue* q) noexcept nogil
 cdef void handoff_close_queue(handoff_queue* q) noexcept nogil
 cdef stream* handoff_open(handoff_queue* q, worker* w, int listener) noexcept nogil
 cdef handoff_call* handoff_take(handoff_queue* q) noexcept nogil

@@ -18,7 +18,7 @@ from ext.base.result cimport OK
 from ext.base.span cimport span_of
 from ext.http.head cimport BODY_LENGTH, HTTP_1_1, field, head
 from ext.http.names cimport name_lookup
-from ext.loop.mailbox cimport letter, mailbox_post
+from ext.loop.mailbox cimport letter, mailbox_post, mailbox_read
 from ext.mux.context cimport mux_of
 from ext.mux.stream cimport stream, stream_ops
 
@@ -42,17 +42,21 @@ cdef int handoff_open_queue(handoff_queue* q) noexcept nogil:
     return OK if q.bell >= 0 else -NO_DESCRIPTORS
 
 
-cdef void handoff_forget(handoff_queue* q) noexcept nogil:
-    """Drops the calls that nobody took."""
+cdef void handoff_end(handoff_queue* q) noexcept nogil:
+    """After the workers have been joined, with the GIL: drops the calls that nobody took.
+
+    What lies in a worker's mail already is for the caller to read.
+    """
     cdef handoff_call* c = handoff_take(q)
+    q.ended = True
     while c is not NULL:
         call_drop(c)
         c = handoff_take(q)
 
 
 cdef void handoff_close_queue(handoff_queue* q) noexcept nogil:
-    """After the workers have ended."""
-    handoff_forget(q)
+    """After the workers have ended and the last call was answered."""
+    handoff_end(q)
     close(q.bell)
     pthread_mutex_destroy(&q.lock)
 
@@ -246,7 +250,9 @@ cdef handoff_call* handoff_take(handoff_queue* q) noexcept nogil:
 cdef void handoff_answer(
     handoff_call* c, int status, const char* fields, size_t fields_n, const char* body, size_t body_n
 ) noexcept nogil:
-    """Once for each call that was taken; Python's share goes to the letter."""
+    """Once for each call that was taken, with the GIL; Python's share goes to the letter."""
+    cdef worker* home = c.home
+    cdef bint ended = c.queue.ended
     c.answer_status = status
     c.answer_fields = <char*>malloc(fields_n + 1)
     c.answer_body = <char*>malloc(body_n + 1)
@@ -257,4 +263,6 @@ cdef void handoff_answer(
         c.answer_body_len = body_n
     else:
         c.answer_status = 500
-    mailbox_post(&c.home.mail, &c.answered)
+    mailbox_post(&home.mail, &c.answered)
+    if ended:
+        mailbox_read(&home.mail)

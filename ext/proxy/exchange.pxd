@@ -30,7 +30,7 @@ Memory   one chunk of an arena of 4 KiB: this struct, the head, and what is
          for each side and by the process's budget of buffers.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from ext.admission.ticket cimport ticket
 from ext.base.arena cimport arena

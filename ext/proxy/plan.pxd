@@ -5,7 +5,7 @@ Never written after it was handed over. A worker borrows it for the turn; an
 exchange, which may live for hours, shares its target only.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from ext.upstream.target cimport target
 

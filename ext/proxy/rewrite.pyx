@@ -11,7 +11,17 @@ from ext.base.arena cimport arena_take
 from ext.base.faults cimport NO_MEMORY
 from ext.base.result cimport OK
 from ext.base.span cimport span, span_is_nocase, span_of
-from ext.http.head cimport BODY_CHUNKED, BODY_UNTIL_CLOSE, FIELD_NAMED_AWAY, field, head, head_has
+from ext.http.head cimport (
+    BODY_CHUNKED,
+    BODY_LENGTH,
+    BODY_UNTIL_CLOSE,
+    FIELD_NAMED_AWAY,
+    HTTP_1_1,
+    HTTP_2,
+    field,
+    head,
+    head_has,
+)
 from ext.http.names cimport (
     NAME_CONTENT_LENGTH,
     NAME_DATE,
@@ -23,6 +33,7 @@ from ext.http.names cimport (
     NAME_TE,
     NAME_TRACEPARENT,
     NAME_TRACESTATE,
+    NAME_TRAILER,
     NAME_X_FORWARDED_FOR,
     NAME_IS_HOP,
     name_flags,
@@ -70,6 +81,16 @@ cdef void copy_fields(const head* h, head* out, uint64_t dropped) noexcept nogil
     out.seen = seen
 
 
+cdef uint64_t trailer_dropped(const head* h, uint8_t version) noexcept nogil:
+    """The bit of `Trailer`, or 0 where trailers can come with this message and go on in `version` (RFC 9110 6.6.2)."""
+    cdef bint passes
+    if h.framing == BODY_LENGTH:
+        passes = h.version == HTTP_2 and version == HTTP_2
+    else:
+        passes = h.framing == BODY_CHUNKED and version >= HTTP_1_1
+    return 0 if passes else <uint64_t>1 << NAME_TRAILER
+
+
 cdef span joined(exchange* x, const head* h, int name_id, span last) noexcept nogil:
     """All values of a field and one more, as one list; the empty ones are left out."""
     cdef size_t n = last.len
@@ -113,7 +134,7 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
     """What the app sees of the request (spec 1.11)."""
     cdef const head* h = x.request
     cdef span value
-    cdef uint64_t dropped = NEVER_UP
+    cdef uint64_t dropped = NEVER_UP | trailer_dropped(h, x.up.version)
     out[0] = h[0]
     out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 6))
     if out.fields is NULL:
@@ -144,13 +165,13 @@ cdef int rewrite_request(exchange* x, head* out) noexcept nogil:
 
 cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     """What the caller sees of an answer; a Date where the app gave none (RFC 9110 6.6.1)."""
-    cdef uint64_t dropped = 0
+    cdef uint64_t dropped = trailer_dropped(h, x.request.version)
     out[0] = h[0]
     out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 1))
     if out.fields is NULL:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED or h.framing == BODY_UNTIL_CLOSE or h.status < 200 or h.status == 204:
-        dropped = <uint64_t>1 << NAME_CONTENT_LENGTH
+        dropped |= <uint64_t>1 << NAME_CONTENT_LENGTH
     copy_fields(h, out, dropped)
     out.keep_alive = True   # what the app says about its own connection ends here
     if h.status >= 200 and not head_has(out, NAME_DATE):

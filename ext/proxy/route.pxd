@@ -5,7 +5,6 @@ Probes and health checks are recognised here, in the order of the decision
 table of spec 1.7; path and method play no part.
 """
 
-from ext.http.head cimport head
 from ext.proxy.exchange cimport exchange
 
 cdef enum verdict:

@@ -7,7 +7,7 @@ next one takes twice as many. Without descriptors a listener rests for 100 ms,
 so that it does not spin.
 """
 
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint16_t
 
 from ext.loop.poller cimport watch
 from ext.loop.timers cimport timer

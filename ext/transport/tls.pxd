@@ -36,7 +36,8 @@ cdef struct tls_side:
     bint dry         # the last read emptied the socket, and no edge has come since
     bint fin         # a read has found the peer's FIN
     bint waits       # OpenSSL cannot answer a message of its own before there is room
-    bint said_end    # our close_notify is out
+    bint says_end    # close_notify is being made; of it, what the kernel does not take goes into `left`
+    bint said_end    # our side has ended, with close_notify where that could be said
     char* batch      # borrows: of tls_writev while it encrypts, else NULL
     size_t batch_len
     chain left       # inline: ciphertext that the kernel has not taken

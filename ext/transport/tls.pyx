@@ -126,6 +126,8 @@ cdef int line_write(BIO* b, const char* at, int n) noexcept nogil:
     cdef tls_side* s = side_of(t)
     cdef ssize_t put = 0
     BIO_clear_retry_flags(b)
+    if s.said_end:
+        return n   # an answer of OpenSSL's own, to a late KeyUpdate say: nobody would hear it, and reading goes on
     if s.batch is not NULL:
         if s.batch_len + <size_t>n > BATCH_BYTES:
             return -1
@@ -134,6 +136,8 @@ cdef int line_write(BIO* b, const char* at, int n) noexcept nogil:
         return n
     if s.left.len == 0:
         put = line_send(t, at, <size_t>n)
+    if put == 0 and s.says_end and chain_append(&s.left, at, <size_t>n) >= 0:
+        return n
     if put == 0:
         BIO_set_retry_write(b)
         return -1
@@ -375,14 +379,21 @@ cdef void say_end(transport* t) noexcept nogil:
     cdef tls_side* s = side_of(t)
     if s.state != TLS_OPEN or s.said_end or s.left.len or t.broken:
         return
+    s.says_end = True
+    SSL_do_handshake(s.ssl)   # ends an answer to a KeyUpdate that waits for room: OpenSSL says no end within one
+    SSL_shutdown(s.ssl)
+    ERR_clear_error()
+    s.says_end = False
     s.said_end = True
-    if SSL_shutdown(s.ssl) < 0:
-        ERR_clear_error()
 
 
 cdef void tls_shut(transport* t) noexcept nogil:
+    """close_notify and FIN; they wait for room, as a FIN alone would say that the bytes before it were cut short."""
+    cdef tls_side* s = side_of(t)
     say_end(t)
-    tcp_ops().shut(t)
+    s.said_end = True
+    if s.left.len == 0:
+        tcp_ops().shut(t)
 
 
 cdef void tls_close(transport* t, bint hard) noexcept nogil:
@@ -414,6 +425,8 @@ cdef void tls_edge(watch* w, uint32_t ready) noexcept nogil:
     if s.state == TLS_HANDSHAKE and not (t.connecting and ready & (READY_ERR | READY_HUP)):
         if tls_advance(t) == AGAIN:
             return
+    if s.said_end and s.left.len and t.writable and left_send(t) != AGAIN:
+        tcp_ops().shut(t)
     if s.waits and t.writable:
         s.waits = False
         t.readable = True

@@ -13,9 +13,8 @@ Life    after close() nothing is called any more; the memory lives until the
         end of the turn.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
-from ext.base.links cimport links
 from ext.loop.poller cimport watch
 from ext.loop.timers cimport timer
 from ext.transport.worker cimport corpse, worker

@@ -49,5 +49,5 @@ cdef endpoint* endpoint_new(const char* host, uint16_t port, int idle_max, int w
 cdef endpoint* endpoint_share(endpoint* e) noexcept nogil
 cdef void endpoint_drop(endpoint* e) noexcept nogil
 cdef void endpoint_learn(endpoint* e, uint64_t idle_ns) noexcept nogil
-cdef void endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil
+cdef bint endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil
 cdef bint endpoint_trusts(const endpoint* e, uint64_t idle_ns, int64_t promised_ns) noexcept nogil

@@ -68,14 +68,15 @@ cdef void endpoint_learn(endpoint* e, uint64_t idle_ns) noexcept nogil:
     u64_store_relaxed(&e.proven, 0)
 
 
-cdef void endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil:
-    """A connection was found open after so long."""
+cdef bint endpoint_prove(endpoint* e, uint64_t idle_ns) noexcept nogil:
+    """A connection was found open after so long; True when that is longer than what was learnt."""
     cdef uint64_t known = u64_load_relaxed(&e.idle_limit_ns)
     if known == 0 or idle_ns <= known:
-        return
+        return False
     if u64_add_relaxed(&e.proven, 1) + 1 >= PROOFS_TO_FORGET:
         u64_store_relaxed(&e.idle_limit_ns, known * 2)
         u64_store_relaxed(&e.proven, 0)
+    return True
 
 
 cdef bint endpoint_trusts(const endpoint* e, uint64_t idle_ns, int64_t promised_ns) noexcept nogil:

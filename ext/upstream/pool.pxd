@@ -3,10 +3,13 @@
 
 HTTP/1 clients are lent one exchange at a time, the one that became idle last
 first, so that the others age and are closed. HTTP/2 clients are shared up to
-what the app allows; one more is opened when all are full.
+what the app allows; one more is opened when all are full. When
+a request may not trust the idle ones, one more is opened as well, and those
+that have been idle for longer than the app is known to allow are left: kept,
+they would be very many after a while of such requests.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 from ext.mux.stream cimport stream
 from ext.upstream.endpoint cimport pool

@@ -66,15 +66,25 @@ cdef stream* take_shared(pool* p, pool_wish wish) noexcept nogil:
     cdef links* l = p.shared.next
     cdef client* c
     cdef stream* s
+    cdef uint64_t idled_ns
+    cdef bint outlived
     while l != &p.shared:
         c = <client*>l
         l = l.next
         if not c.usable or c.running >= c.capacity:
             continue
-        if wish == POOL_TRUSTED and c.running == 0 and c.idle_since_ns and not endpoint_trusts(p.to, idle_of(p, c), 0):
-            continue
+        idled_ns = 0
+        if c.idle_since_ns:
+            idled_ns = idle_of(p, c)
+            outlived = endpoint_prove(p.to, idled_ns)
+            if wish == POOL_TRUSTED and not endpoint_trusts(p.to, idled_ns, 0):
+                if outlived:
+                    counter_add(p.home.stats.pool_closed_early, 1)
+                    leave(p, c)
+                continue
         s = c.ops.open(c)
         if s is not NULL:
+            s.idled_ns = idled_ns
             return s
     return NULL
 

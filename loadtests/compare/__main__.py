@@ -86,7 +86,8 @@ def main() -> int:
     report.show(bench, {name: case.title for name, case in CASES.items()}, whole=not partial)
     path = RESULTS / f"compare-{'partial' if partial else 'quick' if quick else 'full'}.json"
     report.write(bench, about, path)
-    print(f"{time.monotonic() - started:.0f} s; every round stands in loadtests/results/{path.name}")
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"The run took {minutes} min {seconds} s; every round stands in loadtests/results/{path.name}")
     return 0
 
 

@@ -33,10 +33,23 @@ class Spread:
 
     __slots__ = ("high", "low", "median")
 
-    def __init__(self, values: list[float]) -> None:
-        self.median = statistics.median(values)
+    def __init__(self, values: list[float], median: float | None = None) -> None:
+        """median, where it is not that of `values`."""
+        self.median = statistics.median(values) if median is None else median
         self.low = min(values)
         self.high = max(values)
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return number(self.median)
+        return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
+
+
+def number(value: float) -> str:
+    """A value with three digits that count."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 class Bench:
@@ -130,12 +143,35 @@ class Bench:
         good = [value for value in self.column(case, metric, peer) if value is not None]
         return Spread(good) if good else None
 
-    def paired(self, case: str, metric: str, peer: str, combine: Callable[[float, float], float]) -> Spread | None:
-        """Our value and the peer's of the same round, combined, over all rounds.
+    def difference(self, case: str, metric: str, peer: str) -> Spread | None:
+        """Our value less the peer's of the same round, over all rounds."""
+        pairs = self._pairs(case, metric, peer)
+        return Spread([a - b for a, b in pairs]) if pairs else None
 
-        A round in which the peer's value is not above 0 says nothing about a ratio
-        (noise hid what it added) and is left out.
+    def ratio(self, case: str, metric: str, peer: str) -> Spread | None:
+        """Our value by the peer's of the same round, over all rounds.
+
+        What a proxy adds (added_*) is itself the difference of a pair, and may be
+        next to nothing in one round: there it is our median by the peer's, from
+        the smallest to the largest that it is without any one of the rounds; None
+        when the peer seems to add nothing.
         """
+        pairs = self._pairs(case, metric, peer)
+        if not metric.startswith("added_"):
+            shares = [a / b for a, b in pairs if b > 0]
+            return Spread(shares) if shares else None
+        ratios = [_by_medians(pairs[:at] + pairs[at + 1 :] or pairs) for at in range(len(pairs))]
+        whole = _by_medians(pairs)
+        good = [ratio for ratio in ratios if ratio is not None]
+        return Spread(good, whole) if whole is not None and good else None
+
+    def _pairs(self, case: str, metric: str, peer: str) -> list[tuple[float, float]]:
         ours, theirs = self.column(case, metric, US), self.column(case, metric, peer)
-        pairs = [combine(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None and b > 0]
-        return Spread(pairs) if pairs else None
+        return [(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None]
+
+
+def _by_medians(pairs: list[tuple[float, float]]) -> float | None:
+    if not pairs:
+        return None
+    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return ours / theirs if theirs > 0 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtests.compare.bench import US, Bench, Spread
+from loadtests.compare.bench import US, Bench, Spread, number
 
 
 class Figure:
@@ -40,14 +40,22 @@ class Figure:
         if self.how == "alone":
             return bench.spread(self.case, self.metric, US)
         if self.how == "minus":
-            return bench.paired(self.case, self.metric, self.peer, lambda a, b: a - b)
-        return bench.paired(self.case, self.metric, self.peer, lambda a, b: a / b)
+            return bench.difference(self.case, self.metric, self.peer)
+        return bench.ratio(self.case, self.metric, self.peer)
 
     def met(self, seen: Spread) -> bool:
         """Whether the median keeps the bound."""
         if self.how == "share":
             return seen.median >= self.bound
         return seen.median < self.bound if self.strict else seen.median <= self.bound
+
+    def verdict(self, seen: Spread) -> str:
+        """Met, or by how much it is missed: in the unit of the figure, or in percent of the bound."""
+        if self.met(seen):
+            return "met"
+        off = abs(seen.median - self.bound)
+        by = f"{number(off)} {self.unit}" if self.unit else f"{100 * off / self.bound:.2g} %"
+        return f"missed by {by}"
 
     def target(self) -> str:
         """The bound, for a reader."""

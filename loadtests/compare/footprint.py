@@ -19,7 +19,7 @@ CROWD = 1000
 METRICS_PORT = 9091
 # long enough for lazy work after a request to be over, and for 1,000 requests to arrive
 SETTLE_S = 0.5
-HELD_MS = 4000
+HELD_MS = 3000
 EXPORT_WAIT_S = 20.0
 
 
@@ -75,12 +75,15 @@ def _with_crowd(peer: Peer, origin_port: int, state: str, *, hold: bool) -> dict
     with Running(peer, Setup(), origin_port) as proxy:
         proxy.wait_ready()
         with connected(proxy.address, proxy.port, CROWD) as callers:
+            since = time.monotonic()
             for caller in callers:
                 ask(caller, f"/delay/{HELD_MS}" if hold else "/")
                 if not hold:
                     read_answer(caller)
             time.sleep(SETTLE_S)
             seen = proxy.process.rss_bytes() / MIB
+            if hold and time.monotonic() - since > HELD_MS / 1000:
+                raise LoadError(f"the first answers came before {CROWD:,} requests were in flight")
             if hold:
                 for caller in callers:
                     read_answer(caller)

@@ -1,6 +1,6 @@
 """Load: what a client drove through a proxy, and which client does it.
 
-wrk and h2load are the closed loops, openloop (ours) the open one.
+wrk and h2load are closed loops at full speed; caller (ours) is the open loop, and the closed one of an exact count.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ class LoadError(Exception):
 
 
 class Load:
-    """One stretch of load: requests that were answered, seconds, failures."""
+    """One stretch of load: requests that were answered, answers in a second, failures."""
 
-    __slots__ = ("failed", "percentiles_us", "requests", "seconds")
+    __slots__ = ("failed", "percentiles_us", "rate", "requests")
 
-    def __init__(
-        self, requests: int, seconds: float, failed: int, percentiles_us: dict[str, float] | None = None
-    ) -> None:
+    def __init__(self, requests: int, rate: float, failed: int, percentiles_us: dict[str, float] | None = None) -> None:
         self.requests = requests
-        self.seconds = seconds
+        self.rate = rate
         self.failed = failed
         self.percentiles_us = percentiles_us or {}
 
@@ -71,7 +69,8 @@ def wrk(
     sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     if sockets:
         failed += sum(int(n) for n in sockets.groups())
-    return Load(int(total.group(1)), float(total.group(2)) * unit, failed)
+    requests = int(total.group(1))
+    return Load(requests, requests / (float(total.group(2)) * unit), failed)
 
 
 def h2load(url: str, *, connections: int, streams: int, seconds: float, cpu: int | None = None) -> Load:
@@ -88,25 +87,32 @@ def h2load(url: str, *, connections: int, streams: int, seconds: float, cpu: int
     unit = {"ms": 0.001, "s": 1.0}[seconds_run.group(2)]
     # streams that the end of the run cuts short count as errored for h2load, not for us
     unanswered = max(0, errored + timed_out - connections * streams)
-    return Load(done, float(seconds_run.group(1)) * unit, max(0, done - good) + unanswered)
+    rate = done / (float(seconds_run.group(1)) * unit)
+    return Load(done, rate, max(0, done - good) + unanswered)
 
 
 def open_loop(
-    address: str,
-    port: int,
-    path: str,
-    *,
-    rate: int,
-    connections: int,
-    seconds: float,
-    cpu: int | None = None,
-) -> Load:
+    targets: list[str], path: str, *, rate: int, connections: int, seconds: float, cpu: int | None = None
+) -> list[Load]:
     """Open loop: requests leave on a fixed schedule, whatever happened to those before.
 
+    targets  `address:port` each; they are asked in turns of a quarter of a second, `seconds` each in all
     Latency counts from the moment that was planned, so a stall of the proxy is
     charged to every request that it held up (no coordinated omission).
     """
-    argv = [str(tool("openloop")), address, str(port), path, str(rate), str(connections), f"{seconds:g}"]
-    seen = json.loads(_run(argv, cpu, seconds + 20))
-    percentiles = {key: float(seen[key]) for key in ("p50", "p90", "p99", "p99.9", "max")}
-    return Load(int(seen["answered"]), seconds, int(seen["failed"]), percentiles)
+    argv = [str(tool("caller")), "open", path, str(rate), str(connections), f"{seconds:g}", *targets]
+    loads = []
+    for line in _run(argv, cpu, (seconds + 1) * len(targets) + 20).splitlines():
+        seen = json.loads(line)
+        percentiles = {key: float(seen[key]) for key in ("p50", "p90", "p99", "p99.9", "max")}
+        loads.append(Load(int(seen["answered"]), rate, int(seen["failed"]), percentiles))
+    return loads
+
+
+def closed_loop(target: str, path: str, *, connections: int, skip: int, count: int, cpu: int | None = None) -> Load:
+    """Closed loop whose rate is that of `count` answers after the first `skip`, to the microsecond."""
+    argv = [str(tool("caller")), "closed", path, str(connections), str(skip), str(count), target]
+    seen = json.loads(_run(argv, cpu, 60))
+    if not seen["rate"]:
+        raise LoadError(f"{seen['answered']} answers instead of {skip + count}, {seen['failed']} requests failed")
+    return Load(int(seen["answered"]), float(seen["rate"]), int(seen["failed"]))

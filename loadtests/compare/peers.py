@@ -264,7 +264,8 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stop()
+        # nobody is left to be served, and a drain would take longer than a round
+        self.process.stop(timeout_s=0)
         self.place.folder.cleanup()
 
     def wait_ready(self, timeout_s: float = 15.0) -> None:

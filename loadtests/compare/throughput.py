@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -38,8 +39,8 @@ class Throughput:
             Origin(h2c=self.setup.up == "h2c", cpu=bench.load_cpu) as origin,
             bench.running(self.name, self.setup, origin.port) as running,
         ):
-            for proxy in running.values():
-                self._warm_up(bench, proxy)
+            with ThreadPoolExecutor() as together:
+                list(together.map(partial(self._warm_up, bench), running.values()))
             for number in range(bench.rounds):
                 for peer in bench.in_turns(number, list(running)):
                     bench.try_round(self.name, peer, partial(self._round, bench, running[peer]), METRICS)
@@ -64,7 +65,7 @@ class Throughput:
             "cpu_us": each_us,
             "user_us": each_us * used.user_share,
             "system_us": each_us * (1 - used.user_share),
-            "rate": load.requests / load.seconds,
+            "rate": load.rate,
         }
 
 

@@ -5,7 +5,8 @@
  *
  * FUZZ_DOOR    the module, e.g. ext.testing.fuzz_http
  * FUZZ_TARGET  the function, e.g. fuzz_message
- * FUZZ_OBJECT  the engine built with coverage and AddressSanitizer */
+ * FUZZ_ENGINE  the engine's object, built with coverage and sanitizers
+ * FUZZ_TLS     the same of the object with OpenSSL in it */
 #include <Python.h>
 
 #include <stdint.h>
@@ -26,12 +27,12 @@ static const char* setting(const char* name)
 
 int LLVMFuzzerInitialize(int* argc, char*** argv)
 {
-    char start[1024];
+    char start[2048];
     PyObject *door, *table, *entry = NULL;
     (void)argc, (void)argv;
     Py_InitializeEx(0);
-    snprintf(start, sizeof start, "import sys; sys.path.insert(0, '.'); import ext; ext.OBJECT = '%s'",
-             setting("FUZZ_OBJECT"));
+    snprintf(start, sizeof start, "import sys; sys.path.insert(0, '.'); import ext; ext.ENGINE, ext.TLS = '%s', '%s'",
+             setting("FUZZ_ENGINE"), setting("FUZZ_TLS"));
     if (PyRun_SimpleString(start) == 0 && (door = PyImport_ImportModule(setting("FUZZ_DOOR")))
         && (table = PyObject_GetAttrString(door, "__pyx_capi__")))
         entry = PyDict_GetItemString(table, setting("FUZZ_TARGET"));

@@ -95,3 +95,24 @@ RESPONSES = (
     + [b"HTTP/1.1 200 OK\r\n" + fields + b"\r\nhello" for fields in LINES]
     + [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body for body in BODIES]
 )
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+ASKS_FOR_H2C = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"
+)
+
+FIRST_BYTES = [
+    PREFACE + b"\0\0\0\4\0\0\0\0\0",
+    PREFACE[:10],
+    PREFACE[:18] + b"sm\r\n\r\n",
+    b"PRI * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + PREFACE,
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nfour",
+    ASKS_FOR_H2C + PREFACE,
+    ASKS_FOR_H2C + PREFACE[:18] + b"sm\r\n\r\n",
+    b"INVALID CONNECTION PREFACE\r\n\r\n",
+    b"FETCH / HTTP/one\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.2\r\n",
+    b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03\n",
+]
+"""How callers begin, also those who speak neither protocol."""

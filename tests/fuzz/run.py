@@ -1,9 +1,9 @@
 """run: fuzzes the engine, coverage-guided by libFuzzer, then differentially against other parsers.
 
-The engine is built once more with coverage and AddressSanitizer under
-build/fuzz. Each target starts from its kept corpus and its seeds; with --keep,
-what was found worth keeping replaces the corpus. A crash leaves its input in
-build/fuzz/crashes.
+The engine is built once more with coverage, AddressSanitizer and
+UndefinedBehaviorSanitizer under build/fuzz. Each target starts from its kept
+corpus and its seeds; with --keep, what was found worth keeping replaces the
+corpus. A crash leaves its input in build/fuzz/crashes.
 
 Run: python -m tests.fuzz.run --seconds 300
 """
@@ -25,7 +25,8 @@ from tests.fuzz.targets import TARGETS, Target
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "fuzz"
 BUILD = ROOT / "build" / "fuzz"
-OBJECT = BUILD / "lib" / "ext" / f"_engine{sysconfig.get_config_var('EXT_SUFFIX')}"
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+ENGINE, TLS = (BUILD / "lib" / "ext" / f"{name}{SUFFIX}" for name in ("_engine", "_tls"))
 HARNESS = BUILD / "harness"
 CRASHES = BUILD / "crashes"
 INPUT_BYTES_MAX = 1024
@@ -34,7 +35,10 @@ LAST_PROGRESS = re.compile(r"#(\d+)\s+DONE\s+cov: (\d+) ft: \d+ corp: (\d+)")
 
 def build() -> None:
     """The engine with coverage, and the process that feeds it."""
-    flags = "-fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer -O1 -DEXT_DEBUG=1 -w"
+    flags = (
+        "-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+        " -O1 -DEXT_DEBUG=1 -w"
+    )
     environment = os.environ | {
         "CC": "clang",
         "EXT_BUILD": str(BUILD.relative_to(ROOT)),
@@ -47,14 +51,15 @@ def build() -> None:
     )  # fmt: skip
     include, library = sysconfig.get_path("include"), sysconfig.get_config_var("LIBDIR")
     python = f"python{sysconfig.get_config_var('LDVERSION')}"
-    compile_one = ["clang", "-g", "-O1", "-fsanitize=fuzzer,address", "-rdynamic", f"-I{include}"]
+    compile_one = ["clang", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-rdynamic", f"-I{include}"]
     link = [f"-L{library}", f"-Wl,-rpath,{library}", f"-l{python}", "-o", str(HARNESS)]
     subprocess.run([*compile_one, str(HERE / "harness.c"), *link], check=True)
 
 
 def fuzzer(target: Target, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
-        "FUZZ_OBJECT": str(OBJECT),
+        "FUZZ_ENGINE": str(ENGINE),
+        "FUZZ_TLS": str(TLS),
         "FUZZ_DOOR": target.door,
         "FUZZ_TARGET": target.function,
         "ASAN_OPTIONS": "detect_leaks=0",

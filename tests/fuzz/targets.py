@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.fuzz.frames import APPS, CALLERS
-from tests.fuzz.messages import BODIES, REQUESTS, RESPONSES
+from tests.fuzz.messages import BODIES, FIRST_BYTES, REQUESTS, RESPONSES
+from tests.fuzz.scripts import SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,19 @@ TARGETS = (
         function="fuzz_client",
         dictionary="h2.dict",
         seeds=tuple(bytes([kind, 7 * kind]) + frames for frames in APPS for kind in range(16)),
+    ),
+    Target(
+        name="sniff",
+        door="ext.testing.fuzz_sniff",
+        function="fuzz_sniff",
+        dictionary="h1.dict",
+        seeds=tuple(bytes([kind, 4 * kind]) + said for said in FIRST_BYTES for kind in range(12)),
+    ),
+    Target(
+        name="tls",
+        door="ext.testing.fuzz_tls",
+        function="fuzz_tls",
+        dictionary="tls.dict",
+        seeds=SCRIPTS,
     ),
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ext.testing import fuzz_h2, fuzz_http
+from ext.testing import fuzz_h2, fuzz_http, fuzz_sniff, fuzz_tls
 from tests.fuzz import corpus
 from tests.fuzz.targets import TARGETS
 
@@ -11,6 +11,8 @@ DOORS = {
     "fuzz_chunked": (fuzz_http.run, "chunked"),
     "fuzz_server": (fuzz_h2.run, "server"),
     "fuzz_client": (fuzz_h2.run, "client"),
+    "fuzz_sniff": (fuzz_sniff.run, "sniff"),
+    "fuzz_tls": (fuzz_tls.run, "tls"),
 }
 
 

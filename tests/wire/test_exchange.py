@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 
 import pytest
 
 from tests.proxyfixture import Proxy
+from tests.waiting import until
 from tests.wire.peers import Cut, Fields, Heard, Peer, call, take
 
 PAIRS = [(down, up) for down in ("h1", "h2") for up in ("h1", "h2")]
@@ -284,10 +284,13 @@ def test_caller_that_leaves_ends_the_call(talk, how, step):
         t.caller.data(4)
     getattr(t.caller, how)()
     if step == "answer":
+
+        def is_over_for_the_app():
+            t.app.send_data(b"x" * 16_384)
+            return not t.p.snapshot()["load"]
+
         with contextlib.suppress(OSError):  # the proxy hangs up in the middle of it
-            while t.p.snapshot()["load"]:
-                t.app.send_data(b"x" * 16_384)
-                time.sleep(0.002)
+            until(is_over_for_the_app, "the proxy has noticed that the caller is gone")
     with pytest.raises(Cut):
         t.app.data(1)
     t.p.until(running=0, load=0)
@@ -313,6 +316,34 @@ def test_limit_holds_until_the_body_ends(talk):
     t.app.send_data(b"", last=True)
     assert t.caller.rest() == (b"", [])
     t.p.until(running=0)
+
+
+@pytest.mark.spec("DP-075")
+def test_announced_trailers_pass_with_their_announcement(talk):
+    t = talk()
+    t.ask("POST", fields=[("trailer", "x-sum"), ("te", "trailers")], last=False)
+    t.caller.send_data(b"up")
+    assert t.reach().get("trailer") == "x-sum"
+    t.caller.send_trailers([("x-sum", "1")])
+    assert t.app.rest() == (b"up", [("x-sum", "1")])
+    t.app.send_head(OK, [("trailer", "x-sum"), ("trailer", "x-two")])
+    t.app.send_data(b"down")
+    t.app.send_trailers([("x-sum", "2")])
+    assert t.caller.head().all("trailer") == ["x-sum", "x-two"]
+    assert t.caller.rest() == (b"down", [("x-sum", "2")])
+
+
+def test_trailers_are_announced_only_where_they_can_come(talk):
+    t = talk()
+    length = [("content-length", "2"), ("trailer", "x-sum")]
+    announced = "x-sum" if t.versions == ("h2", "h2") else None
+    t.ask("POST", fields=length, last=False)
+    t.caller.send_data(b"up", last=True)
+    assert t.reach().get("trailer") == announced
+    t.app.data(2)
+    t.app.send_head(OK, length)
+    t.app.send_data(b"ok", last=True)
+    assert t.caller.head().get("trailer") == announced
 
 
 def test_early_answer_ends_an_upload(talk):

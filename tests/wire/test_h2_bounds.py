@@ -162,6 +162,15 @@ def test_streams_beyond_the_limit_are_refused(origin: App):
         front.until(lambda: front.bound("h2_streams") == 1)
 
 
+def test_a_peer_that_knows_the_limit_and_breaks_it_is_ended(origin: App):
+    with gate(origin.port, protocol="http1", h2_streams_max=2) as front, caller(front.port) as line:
+        line.until(lambda f: isinstance(f, SettingsFrame) and "ACK" in f.flags)  # ours is acknowledged by now
+        for stream in (1, 3, 5):
+            line.head(stream, request("POST"))
+        assert line.until_goaway().error_code == PROTOCOL_ERROR
+        front.until(lambda: front.conns() == 0)
+
+
 def test_a_head_that_does_not_end_is_ended(origin: App):
     with gate(origin.port, protocol="http1", head_timeout_ns=SECOND_NS // 5) as front, caller(front.port) as line:
         line.acks = False  # nothing may come between the parts of a head

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hyperframe.frame import HeadersFrame, SettingsFrame
 
-from tests.wire.h2_line import PREFACE, App, Gate, Line, app, gate, read_exactly, read_h1_head, request
+from tests.wire.h2_line import PREFACE, SECOND_NS, App, Gate, Line, app, gate, read_exactly, read_h1_head, request
 
 SETTINGS = base64.urlsafe_b64encode(SettingsFrame(0, settings={4: 65535}).serialize()[9:]).rstrip(b"=")
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
@@ -137,3 +137,13 @@ def test_head_over_the_upgrade_has_no_body(origin: App, front: Gate):
         conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
         frame = line.until(lambda f: isinstance(f, HeadersFrame))
         assert "END_STREAM" in frame.flags
+
+
+def test_a_body_that_does_not_come_in_time_ends_the_connection(origin: App):
+    """It is held back until it is whole, so it has no more time than a head."""
+    with (
+        gate(origin.port, head_timeout_ns=SECOND_NS // 5) as front,
+        asked(front.port, method=b"POST", more=b"Content-Length: 8\r\n", body=b"half") as sock,
+    ):
+        assert sock.recv(1) == b""
+        front.until(lambda: front.bound("head_time") == 1)

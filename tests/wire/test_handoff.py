@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 
 import pytest
 
@@ -73,6 +74,49 @@ def test_engine_may_stop_before_the_answer(p):
     call.answer(200, b"", b"too late")
     del call
     p.kept_calls.clear()
+
+
+def test_call_that_is_dropped_after_the_stop_harms_nobody(p):
+    caller = ask(p)
+    kept(p, 1)
+    p.engine.stop()
+    assert caller.answer().status == 503
+    p.kept_calls.clear()
+
+
+def test_many_threads_may_answer_while_the_engine_stops(proxy, origin):
+    p = proxy(workers=2)
+    p.keeping = True
+    callers = [ask(p) for _ in range(64)]
+    calls = list(kept(p, 64))
+    p.kept_calls.clear()
+    start = threading.Barrier(9)
+
+    def answer(some: list) -> None:
+        start.wait()
+        for call in some:
+            call.answer(200, b"", b"late")
+
+    threads = [threading.Thread(target=answer, args=(calls[n::8],)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    p.engine.stop()
+    for thread in threads:
+        thread.join()
+    calls.clear()
+    assert {caller.answer().status for caller in callers} <= {200, 503}
+
+
+def test_call_may_die_together_with_its_engine():
+    p = Proxy(0)
+    p.keeping = True
+    caller = ask(p)
+    cycle = [kept(p, 1).pop()]
+    p.close()
+    cycle += [cycle, p.engine]
+    del p, caller, cycle
+    assert gc.collect() > 0
 
 
 def test_body_of_a_request_for_python_is_not_the_next_request(p):
