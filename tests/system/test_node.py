@@ -274,7 +274,8 @@ async def test_an_app_that_never_listens_ends_in_a_reason(m: Machine) -> None:
 
 async def test_a_failing_liveness_probe_starts_the_container_again(m: Machine) -> None:
     probe = {"httpGet": {"path": "/bad", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
-    app = container(m.image(), livenessProbe=probe)
+    startup = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 10}
+    app = container(m.image(), livenessProbe=probe, startupProbe=startup)
     await m.make(DEPLOYMENTS, deployment(app))
 
     async def again() -> bool:
