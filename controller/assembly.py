@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from controller.api.core import ConfigMap
+from controller.api.core import ConfigMap, Pod
 from controller.api.meta import (
     REVISION_LABEL,
     ROUTE_LABEL,
@@ -23,12 +23,13 @@ from controller.autoscaler.intake import Intake
 from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
+from controller.autoscaler.scrapes import Scrapes
 from controller.config.settings import Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
-from controller.observe import Observed
+from controller.observe import BY_REVISION, Observed
 from controller.reconcile import Controller
 from controller.serving.configuration import ConfigurationReconciler
 from controller.serving.revision import RevisionReconciler
@@ -62,6 +63,9 @@ class Surroundings:
     path: Callable[[Intake, OnConfirmed], AcknowledgedPath | EitherPath] = acknowledged
     """How it is found out that activators answer for a revision."""
 
+    scrapes: bool = False
+    """Sidecars are asked for their load: requests may reach them without an activator of ours."""
+
 
 class Controllers:
     """Every controller, wired."""
@@ -74,6 +78,9 @@ class Controllers:
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report, self.deciders.gone, partial(page, self.deciders))
         self._path = around.path(self.intake, self._scale_again)
+        self._scrapes: Scrapes | None = None
+        if around.scrapes:
+            self._scrapes = Scrapes(self.deciders.stat, self._scale_again, self._pods, lambda: self.intake.count > 0)
         self._around = around
         self._ingress = IngressReconciler(client, self.observed, self.gate, around.gateways)
         activators = Activators(around.system_namespace)
@@ -86,7 +93,7 @@ class Controllers:
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
-            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path),
+            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path, self._scrapes),
         )
         self.ingresses = Controller("ingress", self._ingress)
         self._wire()
@@ -98,7 +105,13 @@ class Controllers:
             await self.observed.listed()
             for controller in self._all():
                 group.create_task(controller.run())
-            for run in (self._follow_gateways, self._follow_activators, self.deciders.run, self._path.run):
+            for run in (
+                self._follow_gateways,
+                self._follow_activators,
+                self.deciders.run,
+                self._path.run,
+                self._scrapes.run,
+            ):
                 group.create_task(run())
             addresses = self._around.addresses
             group.create_task(self.intake.run(addresses.host, addresses.stats_port))
@@ -178,6 +191,9 @@ class Controllers:
             ):
                 for item in cache:
                     controller.queue.add(item.key)
+
+    def _pods(self, name: str) -> list[Pod]:
+        return self.observed.pods.by(BY_REVISION, name)
 
     def _scale_again(self, name: str) -> None:
         namespace, _, revision = name.partition("/")
