@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, inf
 
 from .simulate import Outcome
@@ -66,7 +67,7 @@ def right_scale(outcome: Outcome, at_once: float) -> int:
 def _spans(outcome: Outcome) -> list[tuple[float, float]]:
     """From one step to the next."""
     starts = [start_s for start_s, _ in outcome.trace.steps]
-    return list(zip(starts, [*starts[1:], outcome.trace.length_s], strict=True))
+    return list(pairwise([*starts, outcome.trace.length_s]))
 
 
 def _ups(outcome: Outcome) -> list[tuple[float, float, int]]:

@@ -6,7 +6,6 @@ A pure function of what the controllers know.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
