@@ -70,7 +70,7 @@ def bound(pods: int, limits: ScaleLimits, state: ScaleState) -> Want:
     if pods == UNKNOWN and state.activity != ACTIVATING:
         return Want(UNKNOWN, False, reason="no data: as it is")
     least = _least(limits, state)
-    if pods < least:
+    if pods < least and least > 0:
         return Want(least, True, reason=f"raised to {least}, the least allowed now")
     if limits.max_scale and pods > limits.max_scale:
         return Want(limits.max_scale, True, reason=f"lowered to {limits.max_scale}, the most allowed")
