@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +22,8 @@ from controller.api.meta import Resource as Object
 from controller.api.networking import Ingress
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
-from controller.autoscaler.path import AcknowledgedPath
+from controller.autoscaler.page import page
+from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
 from controller.config.settings import MAPS, Settings
 from controller.ingress.gate import Gate
@@ -60,6 +62,8 @@ class Surroundings:
     place: Place = field(default_factory=Place)
     gateways: GatewayPlace
     addresses: Addresses = field(default_factory=Addresses)
+    path: Callable[[Intake, OnConfirmed], AcknowledgedPath | EitherPath] = acknowledged
+    """How it is found out that activators answer for a revision."""
 
 
 CONTROLLERS = (
@@ -90,8 +94,8 @@ class Controllers:
         self.listening = asyncio.Event()
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
-        self.intake = Intake(self.deciders.stat, self.deciders.report)
-        self._path = AcknowledgedPath(self.intake)
+        self.intake = Intake(self.deciders.stat, self.deciders.report, self.deciders.gone, partial(page, self.deciders))
+        self._path = around.path(self.intake, self._scale_again)
         self._around = around
         tools = (client, self.observed, self._now, self.events)
         self._ingress = IngressReconciler(client, self.observed, self.events, self.gate, around.gateways)
@@ -124,6 +128,7 @@ class Controllers:
             if self.pod_autoscalers.name in self._names:
                 group.create_task(self._follow_activators())
                 group.create_task(self.deciders.run())
+                group.create_task(self._path.run())
                 group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
                 self.stats_port = await stats_port
             if self.ingresses.name in self._names:
@@ -255,7 +260,7 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for name in self._path.confirmed():
+            for name in self._path.wanted():
                 self._scale_again(name)
 
 

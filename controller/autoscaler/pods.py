@@ -1,4 +1,4 @@
-"""Pods of a revision: how many are ready, and how long they took."""
+"""Pods of a revision: how many are ready, and how long they took to become so."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from calendar import timegm
 from collections.abc import Iterable
 
 from controller.api.core import Pod
-from controller.api.meta import Resource
 
 
 def ready_count(pods: Iterable[Pod]) -> int:
@@ -15,9 +14,24 @@ def ready_count(pods: Iterable[Pod]) -> int:
     return sum(pod.is_ready for pod in pods)
 
 
-def age_s(item: Resource, now_s: float) -> float:
-    """Since the object was made; Kubernetes counts in whole seconds."""
-    return now_s - parsed(item.metadata.creation_timestamp)
+class Starts:
+    """Pods that are seen from their beginning. Timed by whoever sees it: Kubernetes counts in whole seconds."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}
+
+    def look(self, pods: Iterable[Pod], now_s: float) -> list[float]:
+        """Seconds that the pods took which have become ready since the last look."""
+        took = []
+        still: dict[str, float] = {}
+        for pod in pods:
+            uid = pod.metadata.uid
+            if not pod.is_ready:
+                still[uid] = self._since_s.get(uid, now_s)
+            elif uid in self._since_s:
+                took.append(now_s - self._since_s[uid])
+        self._since_s = still
+        return took
 
 
 def parsed(text: str | None) -> float:

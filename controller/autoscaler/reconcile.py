@@ -24,12 +24,14 @@ from controller.api.conditions import UNKNOWN as ACTIVE_UNKNOWN
 from controller.api.meta import ObjectMeta, annotation, owner_reference
 from controller.api.networking import (
     ACTIVATOR_ENDPOINTS_POPULATED,
+    H2C,
     PROXY,
     SERVE,
     ServerlessService,
     ServerlessServiceSpec,
 )
 from controller.children import NOT_OWNED, begin, ensure, is_foreign, resource_of, write_status
+from controller.config.domain import CLUSTER_DOMAIN
 from controller.config.settings import Settings
 from controller.kube.cache import Key
 from controller.observe import BY_REVISION, Observed
@@ -40,9 +42,12 @@ from .bounds import ACTIVATING, INACTIVE, UNKNOWN, ScaleState, Want, bound
 from .bounds import ACTIVE as IS_ACTIVE
 from .decide import activators_wanted
 from .deciders import Deciders
-from .pods import parsed, ready_count
+from .pods import parsed
 from .policy import RevisionPolicy, policy_of
 from .status import mark_active, mark_service
+
+HTTP_PORT, HTTP2_PORT = 80, 81
+"""Of a revision's public Service."""
 
 _ACTIVITY = {ACTIVE_UNKNOWN: ACTIVATING, TRUE: IS_ACTIVE, FALSE: INACTIVE}
 
@@ -52,8 +57,8 @@ POD_AUTOSCALERS, SERVERLESS_SERVICES = resource_of(PodAutoscaler), resource_of(S
 class ActivatorPath(Protocol):
     """Who knows whether activators answer for a revision."""
 
-    def wants(self, revision: str, is_wanted: bool) -> None:
-        """The revision should go through activators only, or need not any more."""
+    def wants(self, revision: str, address: str | None) -> None:
+        """The revision, reached at `address`, should go through activators only; None: it need not any more."""
 
     def is_confirmed(self, revision: str) -> bool:
         """They do, as far as a probe can tell."""
@@ -84,17 +89,20 @@ class PodAutoscalerReconciler:
         name = f"{key[0]}/{key[1]}"
         if item is None or item.is_deleted or not _is_ours(item):
             self._deciders.forget(name)
-            self._path.wants(name, False)
+            self._path.wants(name, None)
             return None
         settings = self._settings()
         wanted = policy_of(item, settings)
-        ready = ready_count(self._observed.pods.by(BY_REVISION, name))
-        decider = self._deciders.keep(name, wanted, ready)
+        decider = self._deciders.keep(name, wanted, self._observed.pods.by(BY_REVISION, name))
+        ready = decider.ready
         conditions = begin(item, POD_AUTOSCALER_CONDITIONS, item.status.conditions, item.status.observed_generation)
         service = self._observed.serverless_services.get(*key)
         want = self._bound(item, name, wanted, conditions, service)
         if want.write:
             await self._scale(item, want.pods)
+        elif want.pods == 0 and self._is_down(item) and ready == 0:
+            want = replace(want, again_s=None, probe=False)  # nothing is left to hand over
+        self._path.wants(name, self._address(service) if want.pods == 0 and not self._is_down(item) else None)
         if is_foreign(service, item):
             conditions.mark_false(
                 SKS_READY, NOT_OWNED, f'There is an existing ServerlessService "{item.name}" that we do not own.'
@@ -135,9 +143,19 @@ class PodAutoscalerReconciler:
         limits = wanted.limits
         if self._path.is_acknowledged(name):
             limits = replace(limits, grace_s=0.0)
-        pods = self._deciders.pods(name)
-        self._path.wants(name, pods == 0)
-        return bound(pods, limits, state)
+        return bound(self._deciders.pods(name), limits, state)
+
+    def _is_down(self, item: PodAutoscaler) -> bool:
+        """No pod is asked for."""
+        live = self._observed.deployments.get(item.namespace, item.spec.scale_target_ref.name)
+        return live is None or live.spec.replicas == 0
+
+    def _address(self, service: ServerlessService | None) -> str:
+        """Where the revision is reached, by whoever is in its path."""
+        if service is None:
+            return ""
+        port = HTTP2_PORT if service.spec.protocol_type == H2C else HTTP_PORT
+        return f"{service.status.service_name}.{service.namespace}.svc.{CLUSTER_DOMAIN}:{port}"
 
     async def _scale(self, item: PodAutoscaler, pods: int) -> None:
         reference = item.spec.scale_target_ref

@@ -36,7 +36,6 @@ def mark_active(
     least = least_ready(limits, conditions, reachable)
     if ready >= least and has_service:
         conditions.mark_true(SCALE_TARGET_INITIALIZED)
-        least = least_ready(limits, conditions, reachable)
     previous = conditions.get(ACTIVE)
     was = previous.status if previous is not None else UNKNOWN
     if want == 0 or least == 0:
