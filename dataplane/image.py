@@ -5,6 +5,7 @@
 The interpreter, the part of the standard library that can be of use, the
 system's libraries that any of it is linked with, our modules, and the packages
 that pip has put beside them, all as bytecode: a container may not write any.
+What a role begins with lies in one bundle beside its script.
 Certificate authorities lie where Debian has them, so that a volume may replace
 them for OpenSSL and gRPC alike (the Containerfile names the file to both).
 """
@@ -21,7 +22,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .launcher import write_launchers
+from .launcher import ROLES, bundle_of, write_bundle, write_launchers
 
 HOME = Path("/app")
 OURS = Path(__file__).resolve().parent.parent
@@ -50,7 +51,7 @@ def main(words: list[str]) -> int:
     place(AUTHORITIES, root, AUTHORITIES)
     copy_stdlib(Path(sysconfig.get_path("stdlib")), root / "usr" / "lib" / version)
     copy_sources(OURS / "dataplane", root / "app" / "dataplane", {"image.py", "launcher.py"})
-    copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "testing"})
+    copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "joining.py", "testing"})
     copy_packages(Path(sysconfig.get_path("purelib")), root / "app" / "packages")
     to_bytecode(root / "usr" / "lib" / version)
     to_bytecode(root / "app")
@@ -58,7 +59,8 @@ def main(words: list[str]) -> int:
     strip(objects)
     for library in libraries(objects):
         place(library, root, library)
-    write_launchers(root / "app", python, HOME, HOME / "packages")
+    for script in write_launchers(root / "app", python, HOME, HOME / "packages", moved=HOME):
+        write_bundle(bundle_of(script), Path(sys.executable).resolve(), OURS, ROLES[script.name], moved=HOME)
     return 0
 
 

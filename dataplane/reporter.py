@@ -22,6 +22,8 @@ class Seen:
     """Request-nanoseconds, waiting included."""
     pending: int
     """Requests that run or wait now."""
+    waiting: int = 0
+    """Those of them that wait."""
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class Supervisor:
     duration_bounds_ns, size_bounds_bytes   upper bounds of the engine's histograms
     """
 
-    __slots__ = ("_listening", "_version", "engine", "settings")
+    __slots__ = ("_listening", "_plan", "engine", "settings")
 
     duration_bounds_ns = DURATION_BOUNDS_NS
     size_bounds_bytes = SIZE_BOUNDS_BYTES
@@ -56,13 +56,13 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._version = 1
         self._listening: list[int] = []
         self.engine = Engine(settings.workers, engine_bounds(settings))
-        self.engine.start(queue_proxy_plan(self.engine.live, settings, self._version))
+        self._plan = queue_proxy_plan(self.engine.live, settings, version=1)
+        self.engine.apply(self._plan)
 
     def listen(self, tls: TlsContext | None, metrics_tls: TlsContext | None = None) -> list[Problem]:
-        """Binds every port that the settings name.
+        """Binds every port that the settings name, then lets the workers run: no order waits for them so.
 
         Returns  what is wrong with the port of the metrics: the pod can do without it (spec 1.3).
         Raises   ConfigError that names each other port which cannot be bound.
@@ -91,6 +91,7 @@ class Supervisor:
                 (odd if listener == METRICS else problems).append(Problem(where=VARIABLES[listener], what=what))
         if problems:
             raise ConfigError(problems)
+        self.engine.start(self._plan)
         return odd
 
     def _bind(self, listener: int, address: str, port: int, tls: TlsContext | None) -> None:

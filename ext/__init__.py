@@ -30,6 +30,7 @@ PACKAGES = frozenset(
     f"ext.{floor}"
     for floor in (
         "base", "stats", "loop", "http", "admission", "transport", "mux", "upstream", "proxy", "testing", "building",
+        "joining",
     )
 )  # fmt: skip
 sys.meta_path.insert(0, ObjectFinder)

@@ -2,7 +2,8 @@
 
 Every `.pyx` under `ext/` becomes one C file. Those that pyproject.toml lists
 for `ext._tls` become one shared object, all others another: a separate object
-for each module costs 7 ms and 1.3 MiB at start, and OpenSSL another 2 ms and
+for each module costs 7 ms and 1.3 MiB at start, modules that fetch each other's
+functions another 2 ms (ext/joining.py), and OpenSSL another 2 ms and
 2 MiB, which a sidecar without TLS does not pay. setuptools alone translates
 only the first `.pyx` of an extension. Variants (EXT_DEBUG,
 sanitizers) come through CFLAGS and LDFLAGS, into the folder EXT_BUILD names.
@@ -11,6 +12,7 @@ sanitizers) come through CFLAGS and LDFLAGS, into the folder EXT_BUILD names.
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +28,11 @@ class FewObjects(build_ext):
     """Translate, compile what changed, link."""
 
     def build_extension(self, ext) -> None:
+        # pip runs this file without its folder on the path.
+        sys.path.insert(0, str(ROOT))
         from Cython.Build import cythonize
+
+        from ext.joining import write_joined
 
         work = Path(os.environ.get("EXT_BUILD", ROOT / "build" / "release"))
         os.chdir(ROOT)
@@ -38,7 +44,8 @@ class FewObjects(build_ext):
             include_path=["."],
             compiler_directives={"language_level": "3"},
         )
-        sources = [Path(module.sources[0]) for module in modules]
+        translated = {module.name: Path(module.sources[0]) for module in modules}
+        sources = write_joined(translated) if ext.name == ENGINE else list(translated.values())
         newest_header = max(header.stat().st_mtime for header in Path("ext").rglob("*.h"))
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             objects = list(pool.map(lambda source: self.object_of(source, work, newest_header), sources))

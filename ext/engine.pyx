@@ -301,7 +301,7 @@ cdef class Engine:
         self.running = True
 
     cdef void tell(self, order_kind kind, int listener, const void* what, int* fds) except *:
-        """One order to every worker; comes back when all have obeyed."""
+        """One order to every worker; comes back when all have obeyed. Obeys for those that do not run."""
         cdef order* orders = <order*>calloc(self.worker_count, sizeof(order))
         cdef int i, _i
         if orders is NULL:
@@ -313,7 +313,10 @@ cdef class Engine:
             orders[i].what = what
             orders[i].fd = fds[i] if fds is not NULL else -1
             orders[i].done = &self.ordered
-            mailbox_post(&self.threads[i].w.mail, &orders[i].l)
+            if self.running:
+                mailbox_post(&self.threads[i].w.mail, &orders[i].l)
+            else:
+                on_order(&orders[i].l, &self.threads[i])
         with nogil:
             for _i in range(self.worker_count):
                 while sem_wait(&self.ordered) < 0:
@@ -372,8 +375,8 @@ cdef class Engine:
         cdef int i
         if not self.running:
             return
-        self.running = False
         self.tell(ORDER_STOP, 0, NULL, NULL)
+        self.running = False
         with nogil:
             for i in range(self.worker_count):
                 if self.threads[i].started:

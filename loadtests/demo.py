@@ -156,9 +156,14 @@ class Demo:
         room = LIMIT + WAITING
         title(f"4. {callers} callers at once: {LIMIT} run, {WAITING} wait, and the rest is told so at once")
         refusals: list[Answer] = []
-        statuses, threads = self.callers(callers, "/takes/100", refusals)
-        for thread in threads:
+        # the first ones take long enough for all others to arrive
+        first, running = self.callers(LIMIT, "/takes/1000")
+        while self.in_flight()[0] < LIMIT:
+            time.sleep(0.01)
+        others, waiting = self.callers(callers - LIMIT, "/takes/50", refusals)
+        for thread in running + waiting:
             thread.join()
+        statuses = first + others
         expected = Counter({200: room, 503: callers - room})
         check(statuses == expected, f"{dict(expected)} was expected, and {dict(statuses)} came")
         status, headers, body = refusals[0]

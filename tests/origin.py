@@ -108,6 +108,12 @@ class Origin:
         self.lines.append(line)
         return line
 
+    def asked(self) -> Line:
+        """The next connection, from which the head of its first request has been read."""
+        line = self.accept()
+        line.head()
+        return line
+
     # by script
 
     def runs(self, path: str, script: Script) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 from ext.engine import Engine
 from ext.plan import Plan
 from ext.stats.shard import counter_names
-from tests.line import PATIENCE_S, Answer, Head, Line, dial
+from tests.line import Answer, Head, Line, dial
+from tests.waiting import until
 
 NS_PER_S = 1_000_000_000
 MAIN, ADMIN = 0, 1
@@ -165,6 +165,12 @@ class Proxy:
         self.lines.append(line)
         return line
 
+    def saying(self, data: bytes) -> Line:
+        """A raw connection on which this has been sent."""
+        line = self.connect()
+        line.send(data)
+        return line
+
     def send(self, request: str, *fields: str, body: bytes = b"") -> Sent:
         """ "GET /path" on a connection of its own, with Host, these fields, and the body's length if it has one."""
         line = self.connect()
@@ -198,13 +204,13 @@ class Proxy:
 
     def until(self, **wanted: Any) -> dict[str, Any]:
         """Waits until the snapshot has these values; a callable decides by itself. Fails with the whole snapshot."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
+
+        def fitting() -> dict[str, Any] | None:
             now = self.snapshot()
-            if all(want(now[name]) if callable(want) else now[name] == want for name, want in wanted.items()):
-                return now
-            assert time.monotonic() < end, f"never {wanted}: {now}"
-            time.sleep(0.002)
+            fits = all(want(now[name]) if callable(want) else now[name] == want for name, want in wanted.items())
+            return now if fits else None
+
+        return until(fitting, lambda: f"{wanted} in {self.snapshot()}")
 
     # the end
 

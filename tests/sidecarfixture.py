@@ -16,7 +16,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +23,7 @@ from typing import IO, Any
 import pytest
 
 from tests.line import PATIENCE_S, Answer, Line, dial
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = Path(sys.executable).resolve()
@@ -88,15 +88,6 @@ def environment(variables: Mapping[str, object]) -> dict[str, str]:
         else:
             said[name] = json.dumps(value) if isinstance(value, dict | list) else str(value)
     return said
-
-
-def until(is_so: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Waits for something in another process, which nothing announces; gives what `is_so` gave."""
-    end = time.monotonic() + patience_s
-    while not (found := is_so()):
-        assert time.monotonic() < end, f"after {patience_s:g} s still not: {what}"
-        time.sleep(0.005)
-    return found
 
 
 class Sidecar:

@@ -15,13 +15,26 @@ MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def packed(text: str) -> bytes | None:
-    """An IP literal as 4 or 16 bytes; None if it is none."""
-    from _socket import AF_INET, AF_INET6, inet_pton
+    """An IP literal as 4 or 16 bytes; None if it is none. Only IPv6 loads what sockets need."""
+    if ":" not in text:
+        return _packed_v4(text)
+    from _socket import AF_INET6, inet_pton
 
     try:
-        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+        return inet_pton(AF_INET6, text)
     except (OSError, ValueError):
         return None
+
+
+def _packed_v4(text: str) -> bytes | None:
+    """Four decimal numbers; one with a leading zero is octal to some, so it is none here."""
+    parts = text.split(".")
+    if len(parts) != 4 or not all(len(part) <= 3 and part.isascii() and part.isdigit() for part in parts):
+        return None
+    numbers = [int(part) for part in parts]
+    if max(numbers) > 255 or any(str(number) != part for number, part in zip(numbers, parts, strict=True)):
+        return None
+    return bytes(numbers)
 
 
 def read_bind_address(where: str, text: str, findings: Findings) -> str:

@@ -7,8 +7,6 @@ later version may add are skipped when reading.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from .record import Record
 
 TYPE_CHECKING = False
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 STAT_BYTES_MAX = 336
 """What the autoscaler reads of an answer; a pod's name has at most 253 characters, and then it fits (DP-123)."""
 
-_DOUBLE = Struct("<d")
+_DOUBLE = "<d"
 _DOUBLE_FIELDS = (
     "average_concurrent_requests",
     "average_proxied_concurrent_requests",
@@ -50,6 +48,8 @@ class Stat(Record):
 
     def encode(self) -> bytes:
         """The record on the wire."""
+        from _struct import pack
+
         out = bytearray()
         if self.pod_name:
             name = self.pod_name.encode()
@@ -60,7 +60,7 @@ class Stat(Record):
             value = getattr(self, field)
             if value:
                 out.append(number << 3 | _FIXED64)
-                out += _DOUBLE.pack(value)
+                out += pack(_DOUBLE, value)
         if self.timestamp:
             out.append(_TAG_TIMESTAMP)
             out += varint(self.timestamp % _UINT64)
@@ -72,12 +72,14 @@ def decode(wire: bytes) -> Stat:
 
     Raises  ValueError if the bytes are cut short or are no record.
     """
+    from _struct import unpack
+
     values: dict[str, str | float | int] = {}
     for number, kind, value in fields(wire):
         if number == 1 and kind == BYTES:
             values["pod_name"] = value.decode()  # type: ignore[union-attr]
         elif 2 <= number <= 6 and kind == _FIXED64:
-            values[_DOUBLE_FIELDS[number - 2]] = _DOUBLE.unpack(value)[0]  # type: ignore[arg-type]
+            values[_DOUBLE_FIELDS[number - 2]] = unpack(_DOUBLE, value)[0]  # type: ignore[arg-type]
         elif number == 7 and kind == _VARINT:
             values["timestamp"] = value - _UINT64 if value >= _UINT64 >> 1 else value  # type: ignore[operator, assignment]
     return Stat(**values)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """queue-proxy: the sidecar of one pod; one target, the app beside it.
 
-Configured by Knative's sidecar environment alone. The engine carries requests;
-this thread answers what comes for the platform (probes, scrapes, the drain
-hook), closes the autoscaler's window each second, and leaves in good order.
+Configured by Knative's sidecar environment alone. Here is its start: settings,
+certificates, engine, listeners. What is not needed for the first request is
+loaded when the engine already carries it (dataplane.roles.sidecar).
 """
 
 from __future__ import annotations
@@ -14,125 +14,36 @@ from posix import write
 
 from dataplane import VERSION
 from dataplane.config.read import process_environment, read_queue_proxy
-from dataplane.drain import CLOSE, DRAIN, EXIT, FLUSH, GO_ON, Drainer
 from dataplane.errors import ConfigError
 from dataplane.logs import Logger
-from dataplane.metrics.autoscaler import StatWindow
-from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, NS_PER_MS, NS_PER_S, STATS
-from dataplane.probes import Prober
 from dataplane.supervisor import Supervisor, certificate_files
-from dataplane.telemetry import Telemetry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataplane.config.schema import Settings
-    from dataplane.debug import DebugPages
-    from ext.engine import Call
+    from dataplane.roles.sidecar import Sidecar
 
 PROGRAM = "penstock-queue-proxy"
-TEXT = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
-STAT = b"Content-Type: application/protobuf\r\n"
-FLUSH_S = 10.0
 
 
-class QueueProxy:
-    """One sidecar, from its first listener to its exit status.
+def start(settings: Settings) -> Sidecar:
+    """Serves when this returns. Raises ConfigError for what only shows now: ports, certificates."""
+    identity, metrics = settings.identity, settings.metrics.listener
+    fixed = (("knative.dev/key", f"{identity.namespace}/{identity.revision}"), ("knative.dev/pod", identity.pod))
+    log = Logger(settings.logging, "queueproxy", fixed)
+    certificates = certificate_files(settings.certificates.tls if settings.certificates else None, log)
+    metrics_files = certificate_files(metrics.tls if metrics is not None else None, log)
+    tls = certificates.load() if certificates is not None else None
+    metrics_tls = metrics_files.load() if metrics_files is not None else None
+    supervisor = Supervisor(settings)
+    odd = supervisor.listen(tls, metrics_tls)
+    # From here on requests are carried, and nobody waits for these.
+    from dataplane.roles.sidecar import Sidecar
 
-    Raises ConfigError for what only shows when it starts: ports, certificates.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        identity = settings.identity
-        fixed = (("knative.dev/key", f"{identity.namespace}/{identity.revision}"), ("knative.dev/pod", identity.pod))
-        self.settings = settings
-        self.log = Logger(settings.logging, "queueproxy", fixed)
-        metrics = settings.metrics.listener
-        self.certificates = certificate_files(settings.certificates.tls if settings.certificates else None, self.log)
-        metrics_files = certificate_files(metrics.tls if metrics is not None else None, self.log)
-        tls = self.certificates.load() if self.certificates is not None else None
-        metrics_tls = metrics_files.load() if metrics_files is not None else None
-        self.supervisor = Supervisor(settings)
-        odd = self.supervisor.listen(tls, metrics_tls)
-        self.telemetry = Telemetry(settings, self.supervisor, self.log.warn)
-        self.window = StatWindow(identity.pod, time.monotonic_ns())
-        self.prober = Prober(settings.readiness, settings.app, self.log.log)
-        self.drainer = Drainer(settings.drain)
-        self.pages: DebugPages | None = None
-        self.tick_ns = time.monotonic_ns() + NS_PER_S
-        self.certificates_ns = self.tick_ns
-        for warning in (*settings.warnings, *odd):
-            self.log.warn(str(warning))
-
-    def run(self) -> int:
-        """Until the drainer says that it is over; the exit status."""
-        look_ns: int | None = None
-        self.telemetry.start()
-        while True:
-            now_ns = time.monotonic_ns()
-            wake_ns = min(self.tick_ns, look_ns or self.tick_ns, self.telemetry.due_ns or self.tick_ns)
-            for call in self.supervisor.engine.wait(max(0, (wake_ns - now_ns + NS_PER_MS - 1) // NS_PER_MS)):
-                self.answer(call)
-            now_ns = time.monotonic_ns()
-            if now_ns >= self.tick_ns:
-                self.tick(now_ns)
-            if self.telemetry.tick(now_ns):
-                self.drainer.flushed()
-            step = self.drainer.look(now_ns, *self.supervisor.in_flight())
-            look_ns = now_ns if step.orders else step.look_ns
-            for order in step.orders:
-                self.obey(order)
-            for call in step.released:
-                call.answer(200, b"", b"")
-            if step.status is not None:
-                self.supervisor.stop()
-                self.telemetry.end()
-                return step.status
-
-    def tick(self, now_ns: int) -> None:
-        """Once a second, however late: the autoscaler's window, and the certificates when it is their time."""
-        self.window.tick(now_ns, *self.supervisor.load(now_ns))
-        self.tick_ns += NS_PER_S * (1 + (now_ns - self.tick_ns) // NS_PER_S)
-        if self.certificates is not None and self.settings.certificates is not None and now_ns >= self.certificates_ns:
-            self.certificates_ns = now_ns + self.settings.certificates.poll_ms * NS_PER_MS
-            fresh = self.certificates.reload()
-            if fresh is not None:
-                self.supervisor.use_certificate(fresh)
-
-    def obey(self, order: str) -> None:
-        """What the drainer has decided."""
-        if order in (DRAIN, GO_ON):
-            self.log.info("Draining." if order == DRAIN else "Serving again.")
-            self.supervisor.engine.drain(order == DRAIN)
-        elif order == CLOSE:
-            self.log.info("No new request for the quiet period; accepting no more.")
-            self.supervisor.close_listeners(but=(ADMIN,))
-        elif order == FLUSH:
-            self.telemetry.close(FLUSH_S)
-        elif order == EXIT:
-            self.log.info("Leaving.")
-
-    def answer(self, call: Call) -> None:
-        """What came for this thread: health checks on the main ports, and everything on the others."""
-        listener, path = call.listener, call.target.partition(b"?")[0]
-        if listener in (MAIN, MAIN_TLS):
-            self.prober.ask(call)
-        elif listener == ADMIN and path == b"/wait-for-drain":
-            self.drainer.hook(call, time.monotonic_ns())
-        elif listener == STATS and path == b"/metrics":
-            call.answer(200, STAT, self.window.stat.encode())
-        elif listener == METRICS:
-            self.telemetry.scrape(call)
-        elif listener == DEBUG:
-            self.debug(call)
-        else:
-            call.answer(404, TEXT, b"404 page not found\n")
-
-    def debug(self, call: Call) -> None:
-        if self.pages is None:
-            from dataplane.debug import DebugPages
-
-            self.pages = DebugPages(self.supervisor.counted, self.supervisor.ports())
-        call.answer(*self.pages.answer(call.target, call.fields))
+    sidecar = Sidecar(settings, log, supervisor, certificates)
+    for warning in (*settings.warnings, *odd):
+        log.warn(str(warning))
+    return sidecar
 
 
 def main() -> int:
@@ -144,12 +55,12 @@ def main() -> int:
     for number in (_signal.SIGTERM, _signal.SIGINT):
         _signal.signal(number, lambda number, frame: terms.append(number))
     try:
-        proxy = QueueProxy(read_queue_proxy(process_environment()))
+        sidecar = start(read_queue_proxy(process_environment()))
     except ConfigError as error:
         write(2, error.report(PROGRAM).encode())
         return 1
     for number in (_signal.SIGTERM, _signal.SIGINT):
-        _signal.signal(number, lambda number, frame: proxy.drainer.term(time.monotonic_ns()))
+        _signal.signal(number, lambda number, frame: sidecar.drainer.term(time.monotonic_ns()))
     for _ in terms:
-        proxy.drainer.term(time.monotonic_ns())
-    return proxy.run()
+        sidecar.drainer.term(time.monotonic_ns())
+    return sidecar.run()

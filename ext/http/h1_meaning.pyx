@@ -211,10 +211,11 @@ cdef int length_meaning(head* h, bint observe, bint of_request) noexcept nogil:
 
 cdef bint holds_chunked(span s) noexcept nogil:
     """ "chunked" is somewhere in it, whatever the case."""
+    cdef const char* word = b"chunked"
     cdef size_t i, k
     for i in range(s.len):
         k = 0
-        while k < 7 and i + k < s.len and ascii_lower(s.at[i + k]) == b"chunked"[k]:
+        while k < 7 and i + k < s.len and ascii_lower(s.at[i + k]) == word[k]:
             k += 1
         if k == 7:
             return True

@@ -149,8 +149,7 @@ def test_everything_is_trickled(proxy, app, size):
     for i in range(0, len(request), size):
         caller.send(request[i : i + size])
         p.snapshot()
-    up = app.accept()
-    up.head()
+    up = app.asked()
     assert up.chunks() == (b"helloyou", [(b"X-T", b"1")])
     answer = b"HTTP/1.1 103 E\r\nLink: a\r\n\r\n" + CHUNKED_HEAD + b"3\r\nyes\r\n1\r\n!\r\n0\r\nX-U: 2\r\n\r\n"
     for i in range(0, len(answer), size):
@@ -166,12 +165,9 @@ def test_everything_is_trickled(proxy, app, size):
 @pytest.mark.parametrize("way", WAYS)
 def test_parked_caller_is_lost(proxy, app, way):
     p = proxy(running_max=1, waiting_max=1)
-    first = p.connect()
-    first.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
-    second = p.connect()
-    second.send(request_bytes("POST /", body=b"x" * 1000))
+    first = p.saying(request_bytes("GET /"))
+    up = app.asked()
+    second = p.saying(request_bytes("POST /", body=b"x" * 1000))
     p.until(waiting=1)
     getattr(second, way)()
     p.until(waiting=0)
@@ -184,8 +180,7 @@ def test_slow_reader_is_lost(proxy, app, way):
     p = proxy(running_max=1, linger_timeout_ns=200_000_000)
     caller = p.connect(receive_bytes=4096)
     caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
     up.fill_up()
     p.until(buffers=lambda n: n > 0)
@@ -196,10 +191,8 @@ def test_slow_reader_is_lost(proxy, app, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_app_that_reads_slowly_is_lost(proxy, app, way):
     p = proxy(running_max=1, linger_timeout_ns=200_000_000)
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000000000"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("POST /", "Content-Length: 1000000000"))
+    up = app.asked()
     caller.fill_up()
     p.until(buffers=lambda n: n > 0)
     getattr(up, way)()

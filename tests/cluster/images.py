@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from loadtests.tools import go_build
 from tests.cluster.cluster import ROOT, ClusterError
 
 WORK = ROOT / "build" / "cluster"
@@ -26,12 +27,10 @@ APP_SOURCES = ROOT / "loadtests" / "origin" / "app"
 AUTHORITIES = "/run/authorities.crt"
 
 
-def built(*argv: str, folder: Path = ROOT, **variables: str) -> None:
+def built(*argv: str, **variables: str) -> None:
     """Runs a step of a build. Raises ClusterError with the end of what it said when it fails."""
     environment = os.environ | variables
-    done = subprocess.run(
-        argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    done = subprocess.run(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         said = "\n".join(done.stdout.splitlines()[-30:])
         raise ClusterError(f"{' '.join(argv[:3])} failed:\n{said}")
@@ -81,7 +80,7 @@ def app_image() -> Path:
     """The archive of the image of the load tests' app."""
     context = WORK / "app"
     context.mkdir(parents=True, exist_ok=True)
-    built("go", "build", "-trimpath", "-o", str(context / "app"), ".", folder=APP_SOURCES, CGO_ENABLED="0")
+    go_build(APP_SOURCES, context / "app", CGO_ENABLED="0")
     (context / "Containerfile").write_text('FROM scratch\nCOPY app /app\nUSER 65532:65532\nENTRYPOINT ["/app"]\n')
     buildah("bud", "--layers", "--tag", APP, str(context))
     return archived(APP)

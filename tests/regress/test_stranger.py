@@ -24,22 +24,19 @@ CLUMSY = {
 @pytest.mark.parametrize("said", STRANGERS.values(), ids=STRANGERS.keys())
 def test_a_stranger_hears_nothing_and_the_connection_ends(proxy: Make, said: bytes) -> None:
     with proxy() as p:
-        line = p.connect()
-        line.send(said)
+        line = p.saying(said)
         assert line.rest() == b""
         p.until(faults={"bad_request_line": 1})
 
 
 @pytest.mark.parametrize("said", CLUMSY.values(), ids=CLUMSY.keys())
 def test_a_client_that_tries_is_told_what_is_wrong(proxy: Make, said: bytes) -> None:
-    line = proxy().connect()
-    line.send(said)
+    line = proxy().saying(said)
     assert line.answer().status == 400
 
 
 def test_on_a_kept_connection_garbage_is_answered(proxy: Make) -> None:
-    line = proxy().connect()
-    line.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    line = proxy().saying(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert line.answer().body == b"hello"
     line.send(b"INVALID CONNECTION PREFACE\r\n\r\n")
     assert line.answer().status == 400

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from loadtests.tools import program
 from tests.line import Line
 from tests.origin import Call, Origin
 from tests.sidecarfixture import Sidecar
-from tests.system.tools import program
 
 Make = Callable[..., Sidecar]
 

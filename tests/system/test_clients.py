@@ -14,8 +14,9 @@ import pytest
 
 from loadtests.demo_app import Handler, Server
 from tests.certificates import Pair
-from tests.sidecarfixture import TLS_PORT, Sidecar, until
+from tests.sidecarfixture import TLS_PORT, Sidecar
 from tests.system.tools import GoApp, go_tool, output
+from tests.waiting import until
 
 Make = Callable[..., Sidecar]
 

@@ -127,7 +127,7 @@ mkdir /mnt/python /mnt/root /mnt/packages
 mount --bind "$PREFIX" /mnt/python
 mount --bind "$ROOT" /mnt/root
 mount --bind "$PACKAGES" /mnt/packages
-mount -o remount,ro /mnt
+mount -o remount,bind,ro /mnt
 awk '$4 ~ /(^|,)rw(,|$)/ {print $2}' /proc/self/mounts | sort -r | while read -r where; do
     mount -o remount,bind,ro "$where" 2>/dev/null || true
 done

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.certificates import Pair
-from tests.sidecarfixture import TLS_PORT, Sidecar, until
+from tests.sidecarfixture import TLS_PORT, Sidecar
 from tests.system.tools import GoApp, go_tool, output
+from tests.waiting import until
 
 Make = Callable[..., Sidecar]
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.sync.client import connect
 
-from tests.sidecarfixture import Sidecar, until
+from tests.sidecarfixture import Sidecar
 from tests.system.socketapp import SocketApp
 from tests.system.test_drain import draining, is_closed
 from tests.system.tools import GoApp, go_tool
+from tests.waiting import until
 
 Make = Callable[..., Sidecar]
 
@@ -35,7 +36,7 @@ def test_no_request_and_no_stream_is_cut_over_either_protocol(sidecar: Make, go_
     try:
         assert load.stdout.readline() == "begun\n"
         draining(started)
-        time.sleep(2 * QUIET_MS / 1000)
+        time.sleep(2 * QUIET_MS / 1000)  # nothing is to happen: the load keeps it beyond its quiet time
         assert started.get().body == b"hello"
         said, _ = load.communicate(timeout=60)
     finally:

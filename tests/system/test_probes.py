@@ -15,8 +15,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from tests.line import PATIENCE_S, Answer, Line
 from tests.origin import Call, Origin
-from tests.sidecarfixture import KUBELET, QUEUE, STATS_PORT, Sidecar, until
+from tests.sidecarfixture import KUBELET, QUEUE, STATS_PORT, Sidecar
 from tests.system.tools import GoApp
+from tests.waiting import until
 
 Make = Callable[..., Sidecar]
 
@@ -148,7 +149,7 @@ def test_an_app_that_comes_up_is_ready_at_once(sidecar: Make) -> None:
     port = free_port()
     started = sidecar(port, SERVING_READINESS_PROBE={"tcpSocket": {"port": port, "host": "127.0.0.1"}})
     waiting = asked(started)
-    threading.Event().wait(0.3)
+    time.sleep(0.3)  # nothing is to happen: nobody listens there yet
     assert waiting.is_silent()
     with socket.create_server(("127.0.0.1", port)):
         up = time.monotonic()

@@ -12,7 +12,8 @@ import urllib.request
 
 import pytest
 
-from tests.sidecarfixture import METRICS_PORT, until
+from tests.sidecarfixture import METRICS_PORT
+from tests.waiting import until
 
 CONFIG = """\
 global:

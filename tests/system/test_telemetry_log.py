@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.line import PATIENCE_S
-from tests.sidecarfixture import KUBELET, QUEUE, STATS_PORT, Sidecar, until
+from tests.sidecarfixture import KUBELET, QUEUE, STATS_PORT, Sidecar
+from tests.waiting import until
 
 NETWORK = ("K-Network-Probe: probe", "K-Network-Hash: h")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.certificates import make_pair
-from tests.line import PATIENCE_S, Line
+from tests.line import Line
 from tests.sidecarfixture import METRICS_PORT, Sidecar
+from tests.waiting import until
 
 PROMETHEUS = {"OBSERVABILITY_CONFIG": {"requestMetrics": {"protocol": "prometheus"}}}
 SERVER = "http_server_request_duration_seconds_count"
@@ -37,19 +37,20 @@ def counted(sidecar: Sidecar, name: str, label: str) -> dict[str, float]:
     return found
 
 
-def until(sidecar: Sidecar, name: str, label: str, wanted: dict[str, float]) -> None:
+def until_counted(sidecar: Sidecar, name: str, label: str, wanted: dict[str, float]) -> None:
     """Waits until a family says that; figures of a request come a moment after its last byte."""
-    end = time.monotonic() + PATIENCE_S
-    while (found := counted(sidecar, name, label)) != wanted:
-        assert time.monotonic() < end, f"{name} is {found}, not {wanted}"
-        time.sleep(0.02)
+
+    def found() -> dict[str, float]:
+        return counted(sidecar, name, label)
+
+    until(lambda: found() == wanted, lambda: f"{name} {wanted}, but {found()}")
 
 
 @pytest.mark.spec("DP-135")
 def test_one_request_is_one_sample_with_the_documented_bounds(sidecar):
     s = sidecar(**PROMETHEUS)
     assert s.get("/").status == 200
-    until(s, INVOCATION, "http_response_status_code", {"200": 1})
+    until_counted(s, INVOCATION, "http_response_status_code", {"200": 1})
     bounds = [one.labels["le"] for one in samples(page(s), "kn_serving_invocation_duration_seconds_bucket")]
     assert bounds == ["0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5",
                       "10", "+Inf"]  # fmt: skip
@@ -59,16 +60,14 @@ def test_one_request_is_one_sample_with_the_documented_bounds(sidecar):
 def test_the_queue_depth_counts_who_waits_and_comes_back_to_nothing(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
-    lines = [s.connect() for _ in range(3)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-    until(s, DEPTH, "otel_scope_name", {"penstock": 2})
+    lines = [s.send("GET /held") for _ in range(3)]
+    until_counted(s, DEPTH, "otel_scope_name", {"penstock": 2})
     assert samples(page(s), "penstock_requests_in_flight")[0].value == 3
     hold.finish()
     assert [line.answer().status for line in lines] == [200] * 3
     for line in lines:
         line.close()
-    until(s, DEPTH, "otel_scope_name", {"penstock": 0})
+    until_counted(s, DEPTH, "otel_scope_name", {"penstock": 0})
 
 
 @pytest.mark.spec("DP-136")
@@ -84,7 +83,7 @@ def test_server_and_client_metrics_carry_the_labels_of_upstream(sidecar, origin)
     with s.connect() as line:
         line.send(b"POST / HTTP/1.1\r\nHost: Shop.example:8443\r\nContent-Length: 7\r\n\r\n1234567")
         assert line.answer().status == 200
-    until(s, SERVER, "server_address", {"Shop.example": 1})
+    until_counted(s, SERVER, "server_address", {"Shop.example": 1})
     text = page(s)
     (server,) = samples(text, SERVER)
     assert {k: v for k, v in server.labels.items() if k not in OURS} == {
@@ -119,25 +118,23 @@ def test_every_method_is_counted_under_its_own_name(sidecar):
     for method in [*known, "BREW"]:
         with s.send(f"{method} /") as line:
             assert line.answer(method).status == 200
-    until(s, SERVER, "http_request_method", dict.fromkeys([*known, "_OTHER"], 1))
+    until_counted(s, SERVER, "http_request_method", dict.fromkeys([*known, "_OTHER"], 1))
 
 
 @pytest.mark.spec("DP-138")
 def test_a_full_queue_is_a_server_sample_and_no_invocation(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, CONTAINER_CONCURRENCY="1")
-    lines = [s.connect() for _ in range(11)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
-    until(s, DEPTH, "otel_scope_name", {"penstock": 10})
+    lines = [s.send("GET /held") for _ in range(11)]
+    until_counted(s, DEPTH, "otel_scope_name", {"penstock": 10})
     assert s.get("/").status == 503
-    until(s, SERVER, "http_response_status_code", {"503": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"503": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {}
     hold.finish()
     assert [line.answer().status for line in lines] == [200] * 11
     for line in lines:
         line.close()
-    until(s, INVOCATION, "http_response_status_code", {"200": 11})
+    until_counted(s, INVOCATION, "http_response_status_code", {"200": 11})
 
 
 TAGS = [
@@ -158,7 +155,7 @@ def test_the_route_tag_follows_the_table(sidecar):
     for fields, tag in TAGS:
         s.get("/", *fields)
         wanted[tag] = wanted.get(tag, 0) + 1
-    until(s, SERVER, "kn_route_tag", wanted)
+    until_counted(s, SERVER, "kn_route_tag", wanted)
     assert counted(s, CLIENT, "kn_route_tag") == wanted
 
 
@@ -169,7 +166,7 @@ def test_probes_leave_no_sample_and_what_only_looks_like_one_does(sidecar):
     assert s.get("/", "K-Network-Probe: probe", "K-Network-Hash: h").status == 200
     assert s.get("/", "K-Kubelet-Probe: queue").status == 200
     assert s.get("/", "K-Network-Probe: other").status == 200
-    until(s, SERVER, "http_response_status_code", {"200": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"200": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {"200": 1}
     assert counted(s, CLIENT, "http_response_status_code") == {"200": 1}
     assert samples(page(s), "penstock_probes_total")[0].value == 2
@@ -179,7 +176,7 @@ def test_a_request_that_runs_out_of_time_is_504_everywhere(sidecar, origin):
     hold = origin.holds("/held")
     s = sidecar(**PROMETHEUS, REVISION_TIMEOUT_SECONDS="1")
     assert s.get("/held").status == 504
-    until(s, SERVER, "http_response_status_code", {"504": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"504": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {"504": 1}
     assert counted(s, CLIENT, "error_type") == {"request_timed_out": 1}
     hold.finish()
@@ -191,7 +188,7 @@ def test_a_caller_that_leaves_is_499_everywhere(sidecar, origin):
     with s.connect() as line:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         hold.until_reached()
-    until(s, SERVER, "http_response_status_code", {"499": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"499": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {"499": 1}
     hold.finish()
 
@@ -206,7 +203,7 @@ def test_an_answer_that_the_app_breaks_off_is_500_everywhere(sidecar, app):
         assert line.head().status == 200
         upstream.close()
         line.ending()
-    until(s, SERVER, "http_response_status_code", {"500": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"500": 1})
     assert counted(s, INVOCATION, "http_response_status_code") == {"500": 1}
     assert counted(s, "penstock_faults_total", "fault") == {"closed_in_body": 1}
 
@@ -221,7 +218,7 @@ def test_an_upgraded_connection_is_101_when_it_ends(sidecar, app):
         assert line.head().status == 101
         assert counted(s, SERVER, "http_response_status_code") == {}
         upstream.close()
-    until(s, SERVER, "http_response_status_code", {"101": 1})
+    until_counted(s, SERVER, "http_response_status_code", {"101": 1})
 
 
 def test_values_that_callers_choose_are_bounded(sidecar):
@@ -230,7 +227,9 @@ def test_values_that_callers_choose_are_bounded(sidecar):
         for n in range(5):
             line.send(f"GET / HTTP/1.1\r\nHost: host-{n}.example\r\nKnative-Serving-Tag: t{n}\r\n\r\n".encode())
             assert line.answer().status == 200
-    until(s, SERVER, "server_address", {"host-0.example": 1, "host-1.example": 1, "host-2.example": 1, "_OTHER": 2})
+    until_counted(
+        s, SERVER, "server_address", {"host-0.example": 1, "host-1.example": 1, "host-2.example": 1, "_OTHER": 2}
+    )
     assert counted(s, SERVER, "kn_route_tag") == {"t0": 1, "t1": 1, "t2": 1, "_OTHER": 2}
 
 
@@ -241,9 +240,7 @@ def test_connections_are_counted_until_they_close(sidecar):
         line.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert line.answer().status == 200
         assert counted(s, "penstock_connections_open", "listener")["main"] == 1
-    end = time.monotonic() + PATIENCE_S
-    while counted(s, "penstock_connections_open", "listener")["main"]:
-        assert time.monotonic() < end, "the connection was never counted as closed"
+    until(lambda: not counted(s, "penstock_connections_open", "listener")["main"], "the connection counts as closed")
     text = page(s)
     assert counted(s, "penstock_connections_accepted_total", "listener")["main"] == before + 1
     assert samples(text, "penstock_upstream_connections_open")[0].value == 1
@@ -271,7 +268,7 @@ def test_the_port_serves_one_path_and_two_methods(sidecar, method, path, status)
 def test_old_names_and_new_ones_stand_side_by_side(sidecar):
     s = sidecar(**PROMETHEUS, PENSTOCK_METRIC_NAMES="both", CONTAINER_CONCURRENCY="2")
     s.get("/")
-    until(s, INVOCATION, "http_response_status_code", {"200": 1})
+    until_counted(s, INVOCATION, "http_response_status_code", {"200": 1})
     text = page(s)
     (count,) = samples(text, "revision_request_latencies_count")
     assert (count.value, count.labels["response_code_class"], count.labels["pod_name"]) == (
@@ -325,8 +322,8 @@ def test_a_bound_that_a_caller_runs_into_is_counted_by_its_name(sidecar):
     with s.connect() as line:
         line.send(b"GET / HT")
         line.ending()
-    until(s, "penstock_bounds_hit_total", "bound", {"head_bytes": 1, "head_time": 1})
-    until(s, "penstock_faults_total", "fault", {"request_head_too_large": 1})
+    until_counted(s, "penstock_bounds_hit_total", "bound", {"head_bytes": 1, "head_time": 1})
+    until_counted(s, "penstock_faults_total", "fault", {"request_head_too_large": 1})
 
 
 def test_the_rest_of_the_pod_is_counted_too(sidecar, origin):
@@ -337,9 +334,9 @@ def test_the_rest_of_the_pod_is_counted_too(sidecar, origin):
         first.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
         hold.until_reached()
         second.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        until(s, DEPTH, "otel_scope_name", {"penstock": 1})
+        until_counted(s, DEPTH, "otel_scope_name", {"penstock": 1})
         second.reset()
-        until(s, DEPTH, "otel_scope_name", {"penstock": 0})
+        until_counted(s, DEPTH, "otel_scope_name", {"penstock": 0})
         hold.finish()
         assert first.answer().status == 200
         first.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from dataplane.contract.stat import Stat, decode
-from tests.line import PATIENCE_S
 from tests.sidecarfixture import STATS_PORT, Sidecar
+from tests.waiting import until
 
 HEALTH = ("User-Agent: kube-probe/1.34", "K-Network-Probe: queue")
 NETWORK = ("K-Network-Probe: probe", "K-Network-Hash: h")
@@ -27,14 +27,13 @@ class Windows:
 
     def next(self) -> Stat:
         """The next window that ends from now on."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
+
+        def newer() -> Stat | None:
             stat = self.scrape()
-            if stat.process_uptime != self.last.process_uptime:
-                self.last = stat
-                return stat
-            assert time.monotonic() < end, "no window has ended"
-            time.sleep(0.02)
+            return stat if stat.process_uptime != self.last.process_uptime else None
+
+        self.last = until(newer, "a window has ended")
+        return self.last
 
     def all(self, count: int) -> list[Stat]:
         return [self.next() for _ in range(count)]
@@ -72,7 +71,7 @@ def test_the_longest_name_and_full_figures_fit_into_what_the_autoscaler_reads(si
     with s.connect() as line:
         line.send(b"GET /held HTTP/1.1\r\nHost: a\r\nK-Proxy-Request: activator\r\n\r\n")
         hold.until_reached()
-        windows.next()
+        windows.all(2)  # the first may have ended before the request came
         body = s.get("/metrics", port=STATS_PORT).body
         hold.finish()
         line.head()
@@ -132,9 +131,7 @@ def test_waiting_requests_are_in_flight_and_refused_ones_are_counted(sidecar, or
     s = sidecar(CONTAINER_CONCURRENCY="1")
     windows = Windows(s)
     windows.next()
-    lines = [s.connect() for _ in range(11)]
-    for line in lines:
-        line.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    lines = [s.send("GET /held") for _ in range(11)]
     hold.until_reached()
     found = windows.all(1)
     refused = s.get("/held")

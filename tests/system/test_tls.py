@@ -13,7 +13,8 @@ import pytest
 from tests.certificates import Pair, make_pair
 from tests.line import Line
 from tests.origin import Origin
-from tests.sidecarfixture import ADMIN_PORT, STATS_PORT, TLS_PORT, Sidecar, refused, until
+from tests.sidecarfixture import ADMIN_PORT, STATS_PORT, TLS_PORT, Sidecar, refused
+from tests.waiting import until
 
 Make = Callable[..., Sidecar]
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import shutil
 import subprocess
 from pathlib import Path
 
+from loadtests.tools import go_build
 from tests.sidecarfixture import ROOT
 
 HERE = Path(__file__).parent
 BUILD = ROOT / "build" / "tools"
 PACKAGES = {"gopeer": ".", "h2spec": "github.com/summerwind/h2spec/cmd/h2spec"}
-
-
-def program(name: str) -> str:
-    """Path of an installed program; `make test` installs what is needed."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/local/go/bin:/usr/sbin:/sbin")
-    assert found, f"{name} is not installed"
-    return found
 
 
 def go_tool(name: str) -> str:
@@ -29,7 +22,7 @@ def go_tool(name: str) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         newest = max(source.stat().st_mtime for source in (HERE / name).iterdir())
         if not built.exists() or built.stat().st_mtime < newest:
-            subprocess.run([program("go"), "build", "-o", built, PACKAGES[name]], cwd=HERE / name, check=True)
+            go_build(HERE / name, built, PACKAGES[name])
     return str(built)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,9 +20,9 @@ from hyperframe.frame import (
 )
 
 from ext.base.faults import fault_names
-from ext.engine import Engine
-from ext.plan import Plan
 from ext.stats.shard import counter_names
+from tests.proxyfixture import Proxy
+from tests.waiting import until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SECOND_NS = 1_000_000_000
@@ -34,33 +33,13 @@ REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 7, 8, 11
 
 BOUND_NAMES = next(labels for name, labels in counter_names() if name == "bounds_hit")
 
-BOUNDS: dict[str, Any] = {
-    "head_max": 1 << 20,
-    "response_head_max": 1 << 20,
-    "fields_max": 1000,
-    "observe": False,
-    "head_timeout_ns": 60 * SECOND_NS,
-    "idle_timeout_ns": 0,
-    "linger_timeout_ns": SECOND_NS,
-    "drain_max": 256 << 10,
-    "h2_streams_max": 250,
-    "h2_window_bytes": 1 << 20,
-    "h2_resets_max": 200,
-    "h2_control_max": 200,
-    "h2_period_ns": 10 * SECOND_NS,
-    "buffers_max": 32 << 20,
-    "connect_timeout_ns": 30 * SECOND_NS,
-    "labels_max": 100,
-    "journal_bytes": 0,
-}
-
 
 class Gate:
-    """An engine with one worker, one listener and one app."""
+    """A proxy, as the tests of HTTP/2 look at it."""
 
-    def __init__(self, engine: Engine, port: int) -> None:
-        self.engine = engine
-        self.port = port
+    def __init__(self, proxy: Proxy) -> None:
+        self.engine = proxy.engine
+        self.port = proxy.port
 
     def counters(self) -> dict[str, Any]:
         return dict(self.engine.snapshot()[0]["counters"])
@@ -79,34 +58,15 @@ class Gate:
 
     def until(self, what: Callable[[], bool]) -> None:
         """Waits for a state; fails with the whole snapshot."""
-        end = time.monotonic() + PATIENCE_S
-        while not what():
-            assert time.monotonic() < end, self.engine.snapshot()
-            time.sleep(0.002)
+        until(what, self.engine.snapshot)
 
 
 @contextmanager
-def gate(
-    app_port: int, *, protocol: str = "follow", running_max: int = 0, request_s: int = 60, **bounds: Any
-) -> Iterator[Gate]:
-    """The engine in front of an app on loopback."""
-    engine = Engine(1, BOUNDS | bounds)
-    target = {
-        "endpoints": [("127.0.0.1", app_port)],
-        "idle_max": 100,
-        "running_max": running_max,
-        "waiting_max": 10 * running_max,
-        "request_ns": request_s * SECOND_NS,
-        "start_ns": 0,
-        "idle_ns": 0,
-        "protocol": protocol,
-    }
-    plan = Plan(engine.live, version=1, targets={"app": target}, services={0: (0, "app")})
-    engine.start(plan)
-    try:
-        yield Gate(engine, engine.listen(0, "127.0.0.1", 0))
-    finally:
-        engine.stop()
+def gate(app_port: int, **settings: Any) -> Iterator[Gate]:
+    """The engine in front of an app on loopback; flood bounds are low, so that a test soon runs into them."""
+    low = {"response_head_max": 1 << 20, "linger_timeout_ns": SECOND_NS, "h2_resets_max": 200, "h2_control_max": 200}
+    with Proxy(app_port, **{"request_s": 60, **low, **settings}) as made:
+        yield Gate(made)
 
 
 class Line:

@@ -70,8 +70,7 @@ def test_missed_syn_is_sent_again_soon(proxy, app):
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_caller_that_leaves_ends_the_dialing(proxy, app, way):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
+    caller = p.saying(request_bytes("GET /"))
     p.until(load=1)
     getattr(caller, way)()
     p.until(load=0, running=0, conns=0, upstream_conns_closed=1)

@@ -10,8 +10,7 @@ from tests.proxyfixture import MAIN, request_bytes
 def test_answers_close_their_connections_while_draining(proxy, origin):
     """W40."""
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /before"))
+    caller = p.saying(request_bytes("GET /before"))
     assert caller.answer().head.get("Connection") is None
     p.engine.drain(True)
     caller.send(request_bytes("GET /during"))
@@ -49,10 +48,8 @@ def test_waiting_requests_are_served(proxy, origin):
 
 def test_upgraded_connection_goes_on(proxy, app):
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /ws", "Connection: Upgrade", "Upgrade: x"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /ws", "Connection: Upgrade", "Upgrade: x"))
+    up = app.asked()
     up.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
     caller.head()
     p.engine.drain(True)
@@ -64,8 +61,7 @@ def test_end_of_a_drain_lets_connections_live_again(proxy, origin):
     p = proxy()
     p.engine.drain(True)
     p.engine.drain(False)
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
+    caller = p.saying(request_bytes("GET /"))
     assert caller.answer().head.get("Connection") is None
 
 
@@ -74,11 +70,9 @@ def test_stop_cuts_what_still_runs(proxy, origin):
     p = proxy(running_max=2)
     running = p.send("GET /slow")
     running.head()
-    idle = p.connect()
-    idle.send(request_bytes("GET /"))
+    idle = p.saying(request_bytes("GET /"))
     idle.answer()
-    half = p.connect()
-    half.send(b"GET / HT")
+    half = p.saying(b"GET / HT")
     p.until(conns=3)
     p.engine.stop()
     assert [line.ending() for line in (running.line, idle, half)] == ["fin"] * 3

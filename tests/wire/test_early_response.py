@@ -13,11 +13,8 @@ TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nno\n"
 
 
 def test_early_answer_reaches_a_caller_that_still_sends(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 10000000") + b"x" * 1000)
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("POST /", "Content-Length: 10000000") + b"x" * 1000)
+    up = app.asked()
     up.send(TOO_LARGE)
     up.close()
     answer = caller.answer()
@@ -27,10 +24,8 @@ def test_early_answer_reaches_a_caller_that_still_sends(proxy, app):
 def test_early_answer_outlives_an_unread_upload(proxy, app):
     """A close over unread bytes would make the kernel send a reset, which may destroy the answer."""
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 4000000"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("POST /", "Content-Length: 4000000"))
+    up = app.asked()
     up.send(TOO_LARGE)
     up.close()
     p.until(load=0)
@@ -44,11 +39,8 @@ def test_early_answer_outlives_an_unread_upload(proxy, app):
 
 
 def test_connection_goes_on_after_a_short_rest_was_drained(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
+    up = app.asked()
     up.send(TOO_LARGE)
     assert caller.answer().status == 413
     caller.send(b"x" * 900 + request_bytes("GET /next"))
@@ -58,10 +50,8 @@ def test_connection_goes_on_after_a_short_rest_was_drained(proxy, app):
 @pytest.mark.spec("DP-117")
 def test_connection_closes_when_too_much_is_left_unread(proxy, app):
     p = proxy(drain_max=10_000)
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000000") + b"x" * 100)
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("POST /", "Content-Length: 1000000") + b"x" * 100)
+    up = app.asked()
     up.send(TOO_LARGE)
     assert caller.answer().status == 413
     with contextlib.suppress(OSError):  # closed while we sent
@@ -72,10 +62,8 @@ def test_connection_closes_when_too_much_is_left_unread(proxy, app):
 
 def test_stalled_rest_of_an_upload_ends_the_connection(proxy, app):
     p = proxy(linger_timeout_ns=100_000_000)
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
+    up = app.asked()
     up.send(TOO_LARGE)
     assert caller.answer().status == 413
     assert caller.rest() == b""
@@ -92,9 +80,7 @@ def test_app_that_echoes_while_it_reads_streams(proxy, origin):
         call.finish(b"0\r\n\r\n")
 
     origin.runs("/echo", echo)
-    p = proxy()
-    caller = p.connect()
-    caller.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    caller = proxy().saying(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert caller.head().status == 200
     for i in range(20):
         word = b"word %d" % i
@@ -108,11 +94,8 @@ def test_app_that_echoes_while_it_reads_streams(proxy, origin):
 
 def test_answer_that_ends_first_does_not_reuse_the_apps_connection(proxy, app):
     """The app still waits for the rest of the upload: the next request must not be taken for it."""
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("POST /", "Content-Length: 1000") + b"x" * 100)
+    up = app.asked()
     assert up.read(100) == b"x" * 100
     up.send(TOO_LARGE)
     assert caller.answer().status == 413
@@ -121,11 +104,8 @@ def test_answer_that_ends_first_does_not_reuse_the_apps_connection(proxy, app):
 
 def test_app_that_stops_reading_but_answers_is_heard(proxy, app):
     """A failed write upstream is no fault as long as an answer is there."""
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 3000000"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("POST /", "Content-Length: 3000000"))
+    up = app.asked()
     up.send(TOO_LARGE)
     up.reset()
     status = caller.head().status

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 
 import pytest
 
 from tests.proxyfixture import Proxy
+from tests.waiting import until
 from tests.wire.peers import Cut, Fields, Heard, Peer, call, take
 
 PAIRS = [(down, up) for down in ("h1", "h2") for up in ("h1", "h2")]
@@ -284,10 +284,13 @@ def test_caller_that_leaves_ends_the_call(talk, how, step):
         t.caller.data(4)
     getattr(t.caller, how)()
     if step == "answer":
+
+        def is_over_for_the_app():
+            t.app.send_data(b"x" * 16_384)
+            return not t.p.snapshot()["load"]
+
         with contextlib.suppress(OSError):  # the proxy hangs up in the middle of it
-            while t.p.snapshot()["load"]:
-                t.app.send_data(b"x" * 16_384)
-                time.sleep(0.002)
+            until(is_over_for_the_app, "the proxy has noticed that the caller is gone")
     with pytest.raises(Cut):
         t.app.data(1)
     t.p.until(running=0, load=0)

@@ -9,8 +9,7 @@ from tests.proxyfixture import request_bytes
 
 def test_head_that_is_too_large_is_431(proxy, origin):
     p = proxy(head_max=4096)
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 8000 + b"\r\n\r\n")
+    caller = p.saying(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 8000 + b"\r\n\r\n")
     answer = caller.answer()
     assert answer.status == 431
     assert answer.head.get("Connection") == b"close"
@@ -32,8 +31,7 @@ def test_too_many_fields_are_431(proxy, origin):
 
 
 def test_head_of_nearly_a_mebibyte_passes(proxy, app):
-    p = proxy()
-    sent = p.send("GET /", "X-Large: " + "h" * 1_000_000)
+    sent = proxy().send("GET /", "X-Large: " + "h" * 1_000_000)
     up = app.accept()
     assert len(up.head().get("X-Large")) == 1_000_000
     up.send(b"HTTP/1.1 200 OK\r\nX-Large: " + b"r" * 2_000_000 + b"\r\nContent-Length: 0\r\n\r\n")
@@ -41,10 +39,8 @@ def test_head_of_nearly_a_mebibyte_passes(proxy, app):
 
 
 def test_head_of_an_answer_that_is_too_large_is_502(proxy, app):
-    p = proxy(response_head_max=65536)
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy(response_head_max=65536).send("GET /")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000)
     answer = sent.answer()
     assert answer.status == 502
@@ -53,10 +49,8 @@ def test_head_of_an_answer_that_is_too_large_is_502(proxy, app):
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_status_of_the_app_is_not_ours(proxy, app, status):
-    p = proxy()
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy().send("GET /")
+    up = app.asked()
     up.send(b"HTTP/1.1 %d Own\r\nContent-Length: 3\r\n\r\nown" % status)
     answer = sent.answer()
     assert (answer.status, answer.body) == (status, b"own")
@@ -65,9 +59,7 @@ def test_status_of_the_app_is_not_ours(proxy, app, status):
 
 def test_answer_of_ours_to_head_has_no_body(proxy, app):
     app.listener.close()
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("HEAD /one") + request_bytes("GET /two"))
+    caller = proxy().saying(request_bytes("HEAD /one") + request_bytes("GET /two"))
     assert int(caller.answer("HEAD").head.get("Content-Length")) > 0
     assert b"connection refused" in caller.answer().body
 

@@ -11,8 +11,7 @@ HEAD_200 = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
 
 def test_body_with_a_length_reaches_the_app_whole(proxy, app):
-    p = proxy()
-    sent = p.send("POST /up", body=b"x" * 300_000)
+    sent = proxy().send("POST /up", body=b"x" * 300_000)
     head, body = app.accept().request()
     assert head.get("Content-Length") == b"300000"
     assert body == b"x" * 300_000
@@ -28,8 +27,7 @@ def test_length_of_zero_is_kept(proxy, app):
 @pytest.mark.spec("DP-072")
 def test_first_chunk_reaches_the_app_before_the_last_is_sent(proxy, app):
     p = proxy()
-    caller = p.connect()
-    caller.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    caller = p.saying(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
     up = app.accept()
     assert up.head().get("Transfer-Encoding") == b"chunked"
     assert up.chunk() == b"first"
@@ -41,11 +39,8 @@ def test_first_chunk_reaches_the_app_before_the_last_is_sent(proxy, app):
 
 @pytest.mark.spec("DP-073")
 def test_answer_without_length_is_delivered_as_it_is_made(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /"))
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
     assert caller.head().get("Transfer-Encoding") == b"chunked"
     assert caller.chunk() == b"one"
@@ -57,11 +52,8 @@ def test_answer_without_length_is_delivered_as_it_is_made(proxy, app):
 
 @pytest.mark.spec("DP-074")
 def test_events_of_a_stream_pass_one_by_one(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /events"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /events"))
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
     caller.head()
     up.send(b"data: 1\n\n")
@@ -73,11 +65,8 @@ def test_events_of_a_stream_pass_one_by_one(proxy, app):
 
 
 def test_answer_that_ends_with_its_connection_becomes_chunked(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /"))
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
     up.close()
     answer = caller.answer()
@@ -90,10 +79,8 @@ def test_answer_that_ends_with_its_connection_becomes_chunked(proxy, app):
 def test_answer_in_small_pieces_is_whole(proxy, app, size):
     """Heads and bodies that come split at any byte are kept until they are complete."""
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /"))
+    up = app.asked()
     data = b"HTTP/1.1 200 OK\r\nX-One: 1\r\nContent-Length: 11\r\n\r\nhello world"
     for i in range(0, len(data), size):
         up.send(data[i : i + size])
@@ -155,11 +142,8 @@ def test_large_answer_arrives_whole(proxy, origin, mib):
     ids=["head with length", "head of a chunked one", "204", "304"],
 )
 def test_answer_without_a_body_leaves_the_connection_usable(proxy, app, method, answer):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes(f"{method} /first"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes(f"{method} /first"))
+    up = app.asked()
     up.send(answer)
     first = caller.head()
     assert first.line == answer.split(b"\r\n")[0]
@@ -170,21 +154,16 @@ def test_answer_without_a_body_leaves_the_connection_usable(proxy, app, method, 
 
 
 def test_length_of_a_head_answer_is_passed_on(proxy, app):
-    p = proxy()
-    sent = p.send("HEAD /")
-    up = app.accept()
-    up.head()
+    sent = proxy().send("HEAD /")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")
     assert sent.head().get("Content-Length") == b"1234"
 
 
 def test_bytes_behind_an_answer_end_the_apps_connection(proxy, app):
     """What they mean is anybody's guess; the next answer must not begin with them."""
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /first"))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /first"))
+    up = app.asked()
     up.send(HEAD_200 + b"hello" + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
     assert caller.answer().body == b"hello"
     caller.send(request_bytes("GET /second"))
@@ -197,10 +176,8 @@ def test_bytes_behind_an_answer_end_the_apps_connection(proxy, app):
 def test_head_kept_from_pieces_is_not_read_as_the_next_answer(proxy, app):
     """A head in two pieces is kept; an answer that ends with its head must leave nothing of it behind."""
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /first"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /first"))
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nX-First: 1\r\n")
     p.until(upstream_conns_opened=1)
     up.send(b"Content-Length: 0\r\n\r\n")

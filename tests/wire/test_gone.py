@@ -14,10 +14,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 @pytest.mark.spec("DP-078")
 def test_half_close_before_the_answer_means_gone(proxy, app):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /"))
+    up = app.asked()
     caller.shut()
     assert caller.rest() == b""
     assert up.rest() == b""
@@ -27,10 +25,8 @@ def test_half_close_before_the_answer_means_gone(proxy, app):
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_half_close_after_the_head_of_the_answer_harms_nobody(proxy, app, framing):
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /"))
+    up = app.asked()
     if framing == "length":
         up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
     else:
@@ -45,8 +41,7 @@ def test_half_close_after_the_head_of_the_answer_harms_nobody(proxy, app, framin
 
 def test_half_close_with_a_body_still_unread_means_gone(proxy, app):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(request_bytes("POST /", body=b"whole"))
+    caller = p.saying(request_bytes("POST /", body=b"whole"))
     caller.shut()
     app.accept()
     p.until(load=0, conns=0, running=0)
@@ -55,10 +50,8 @@ def test_half_close_with_a_body_still_unread_means_gone(proxy, app):
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_caller_that_leaves_during_the_answer_ends_the_call(proxy, app, way):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /"))
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\nbegin")
     caller.head()
     getattr(caller, way)()
@@ -71,8 +64,7 @@ def test_caller_that_leaves_during_the_answer_ends_the_call(proxy, app, way):
 def test_caller_that_leaves_a_kept_connection_is_let_go(proxy, origin):
     p = proxy()
     for way in ("close", "reset", "shut"):
-        caller = p.connect()
-        caller.send(request_bytes("GET /"))
+        caller = p.saying(request_bytes("GET /"))
         caller.answer()
         getattr(caller, way)()
     now = p.until(conns=0)

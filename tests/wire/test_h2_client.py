@@ -61,6 +61,12 @@ def next_head(line: Line) -> HeadersFrame:
     return line.until(lambda f: isinstance(f, HeadersFrame))
 
 
+def asked(origin: App) -> tuple[Line, int]:
+    """The next connection to the app, and the stream of the request that came on it."""
+    line = origin.h2()
+    return line, next_head(line).stream_id
+
+
 def answer(line: Line, stream: int, body: bytes = b"", status: str = "200") -> None:
     line.head(stream, [(":status", status), ("date", "now"), ("content-length", str(len(body)))], last=not body)
     if body:
@@ -118,8 +124,7 @@ def test_an_http1_request_becomes_http2(origin: App, front: Gate):
 def test_a_chunked_request_ends_with_its_stream(origin: App, front: Gate):
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"
     with Call(front.port, head) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         assert line.until(lambda f: isinstance(f, DataFrame)).data == b"abc"
         trailers = next_head(line)
         assert trailers.fields == [("x-sum", "1")]
@@ -130,8 +135,7 @@ def test_a_chunked_request_ends_with_its_stream(origin: App, front: Gate):
 
 def test_trailers_of_an_http2_answer_end_a_chunked_body(origin: App, front: Gate):
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         line.head(stream, [(":status", "200"), ("date", "now")])
         line.data(stream, b"abc")
         line.head(stream, [("x-sum", "6")], last=True)
@@ -143,8 +147,7 @@ def test_trailers_of_an_http2_answer_end_a_chunked_body(origin: App, front: Gate
 
 def test_interim_heads_of_the_app_pass(origin: App, front: Gate):
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         line.head(stream, [(":status", "103"), ("link", "</a>")])
         answer(line, stream)
         got = b""
@@ -155,8 +158,7 @@ def test_interim_heads_of_the_app_pass(origin: App, front: Gate):
 
 def test_streams_share_one_connection(origin: App, front: Gate):
     with Call(front.port) as first:
-        line = origin.h2()
-        one = next_head(line).stream_id
+        line, one = asked(origin)
         with Call(front.port, b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n") as second:
             two = next_head(line).stream_id
             answer(line, two, b"2")
@@ -172,8 +174,7 @@ def test_the_peers_limit_opens_another_connection(origin: App, front: Gate):
         assert first.answer().read() == b"0"
     with Call(front.port) as second, Call(front.port) as third:
         one = next_head(line).stream_id
-        other = origin.h2()
-        two = next_head(other).stream_id
+        other, two = asked(origin)
         answer(other, two, b"2")
         answer(line, one, b"1")
         assert {second.answer().read(), third.answer().read()} == {b"1", b"2"}
@@ -191,8 +192,7 @@ def test_a_refused_stream_goes_once_more(origin: App, front: Gate):
 
 def test_a_stream_above_the_last_id_of_goaway_goes_once_more(origin: App, front: Gate):
     with Call(front.port) as first:
-        line = origin.h2()
-        one = next_head(line).stream_id
+        line, one = asked(origin)
         with Call(front.port) as second:
             next_head(line)
             line.send(GoAwayFrame(0, last_stream_id=one, error_code=NO_ERROR))
@@ -216,8 +216,7 @@ def test_a_reset_before_the_head_is_502(origin: App, front: Gate, code: int):
 
 def test_a_reset_within_the_body_cuts_the_caller(origin: App, front: Gate):
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         line.head(stream, [(":status", "200"), ("content-length", "10")])
         line.data(stream, b"half")
         line.reset(stream, INTERNAL_ERROR)
@@ -236,8 +235,7 @@ def test_a_connection_that_ends_before_the_head_is_502(origin: App, front: Gate)
 
 def test_a_connection_that_ends_within_the_body_cuts_the_caller(origin: App, front: Gate):
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         line.head(stream, [(":status", "200")])
         line.data(stream, b"half")
         line.close()
@@ -248,8 +246,7 @@ def test_a_connection_that_ends_within_the_body_cuts_the_caller(origin: App, fro
 
 def test_a_whole_answer_before_goaway_and_close_arrives(origin: App, front: Gate):
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         body = bytes(200_000)
         line.settings()
         line.head(stream, [(":status", "200"), ("date", "now")])
@@ -261,8 +258,7 @@ def test_a_whole_answer_before_goaway_and_close_arrives(origin: App, front: Gate
 
 def test_an_answer_before_the_upload_ends_is_whole(origin: App, front: Gate):
     with Call(front.port, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart") as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         answer(line, stream, b"enough", status="413")
         line.reset(stream, NO_ERROR)
         response = call.answer()
@@ -272,8 +268,7 @@ def test_an_answer_before_the_upload_ends_is_whole(origin: App, front: Gate):
 
 def test_a_caller_that_goes_resets_its_stream_alone(origin: App, front: Gate):
     call = Call(front.port)
-    line = origin.h2()
-    stream = next_head(line).stream_id
+    line, stream = asked(origin)
     with Call(front.port) as other:
         two = next_head(line).stream_id
         call.sock.close()
@@ -329,8 +324,7 @@ def test_an_idle_connection_that_the_app_closes_is_left(origin: App, front: Gate
 def test_a_large_upload_keeps_to_the_apps_windows(origin: App, front: Gate):
     body = bytes(range(256)) * 2048
     with Call(front.port, b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         call.sock.settimeout(20)
         sent = 0
         seen = b""
@@ -355,8 +349,7 @@ def test_a_large_upload_keeps_to_the_apps_windows(origin: App, front: Gate):
 def test_a_slow_caller_holds_back_the_app(origin: App, front: Gate):
     """The app's window is not given back while the caller does not read."""
     with Call(front.port) as call:
-        line = origin.h2()
-        stream = next_head(line).stream_id
+        line, stream = asked(origin)
         line.head(stream, [(":status", "200"), ("date", "now")])
         room = {0: 65535, stream: 65535}
         sent = 0
@@ -401,8 +394,7 @@ def test_http2_on_both_sides(origin: App, front: Gate):
 def test_an_answer_of_trailers_only_ends_with_its_head(origin: App, front: Gate):
     with caller(front.port) as line:
         line.head(1, request("POST", "/x", ("content-type", "application/grpc")), last=True)
-        far = origin.h2()
-        stream = next_head(far).stream_id
+        far, stream = asked(origin)
         far.head(stream, [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "5")], last=True)
         frame = line.until(lambda f: isinstance(f, HeadersFrame))
         assert ("grpc-status", "5") in frame.fields

@@ -18,8 +18,7 @@ def seen(proxy, app):
     p = proxy()
 
     def see(*fields: str, request: str = "GET /", raw: bytes = b"") -> Head:
-        caller = p.connect()
-        caller.send(raw or request_bytes(request, *fields))
+        caller = p.saying(raw or request_bytes(request, *fields))
         up = app.accept()
         head = up.head()
         up.send(OK.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
@@ -36,10 +35,8 @@ def told(proxy, app):
     p = proxy()
 
     def tell(answer: bytes, method: str = "GET", *fields: str):
-        caller = p.connect()
-        caller.send(request_bytes(f"{method} /", *fields))
-        up = app.accept()
-        up.head()
+        caller = p.saying(request_bytes(f"{method} /", *fields))
+        up = app.asked()
         up.send(answer)
         got = caller.answer(method)
         up.close()

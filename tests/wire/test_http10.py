@@ -4,8 +4,7 @@ from __future__ import annotations
 
 
 def test_chunked_answer_ends_with_the_connection(proxy, app):
-    caller = proxy().connect()
-    caller.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    caller = proxy().saying(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     up = app.accept()
     assert up.head().line == b"GET / HTTP/1.1"
     up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
@@ -17,8 +16,7 @@ def test_chunked_answer_ends_with_the_connection(proxy, app):
 
 
 def test_connection_ends_after_an_answer_unless_asked(proxy, origin):
-    caller = proxy().connect()
-    caller.send(b"GET / HTTP/1.0\r\n\r\n")
+    caller = proxy().saying(b"GET / HTTP/1.0\r\n\r\n")
     assert caller.answer().body == b"hello"
     assert caller.rest() == b""
 
@@ -34,8 +32,7 @@ def test_connection_is_kept_when_asked_and_the_length_is_known(proxy, origin):
 
 
 def test_upgrade_is_not_passed_on(proxy, app):
-    caller = proxy().connect()
-    caller.send(b"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+    proxy().saying(b"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
     head = app.accept().head()
     assert head.get("Upgrade") is None
     assert head.get("Connection") is None
@@ -43,7 +40,6 @@ def test_upgrade_is_not_passed_on(proxy, app):
 
 def test_fault_is_answered_in_its_version(proxy, app):
     app.listener.close()
-    caller = proxy().connect()
-    caller.send(b"GET / HTTP/1.0\r\n\r\n")
+    caller = proxy().saying(b"GET / HTTP/1.0\r\n\r\n")
     assert caller.answer().head.line == b"HTTP/1.0 502 Bad Gateway"
     assert caller.rest() == b""

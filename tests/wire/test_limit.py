@@ -85,8 +85,7 @@ def test_waiting_request_whose_caller_leaves_frees_its_place(proxy, origin, way,
     p = proxy(running_max=1, waiting_max=1)
     first = p.send("GET /slow")
     held.until_reached()
-    second = p.connect()
-    second.send(request_bytes("POST /left", body=body))
+    second = p.saying(request_bytes("POST /left", body=body))
     p.until(waiting=1)
     getattr(second, way)()
     p.until(waiting=0, abandoned=1)
@@ -102,8 +101,7 @@ def test_waiting_request_whose_caller_leaves_frees_its_place(proxy, origin, way,
 def test_caller_that_leaves_frees_the_slot_and_ends_the_call(proxy, app):
     p = proxy(running_max=1)
     sent = p.send("GET /slow")
-    up = app.accept()
-    up.head()
+    up = app.asked()
     sent.leave()
     assert up.rest() == b""
     p.until(running=0, load=0)

@@ -23,8 +23,7 @@ MENDED_REQUESTS = {
 @pytest.mark.parametrize(("raw", "body", "cause"), MENDED_REQUESTS.values(), ids=MENDED_REQUESTS.keys())
 def test_sloppy_request_is_forwarded_mended_and_counted(proxy, app, raw, body, cause):
     p = proxy(observe=True)
-    caller = p.connect()
-    caller.send(raw)
+    p.saying(raw)
     up = app.accept()
     head, got = up.request()
     assert got == body
@@ -51,8 +50,7 @@ MENDED_ANSWERS = {
 def test_sloppy_answer_is_forwarded_mended_and_counted(proxy, app, raw, cause):
     p = proxy(observe=True)
     sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    up = app.asked()
     up.send(raw)
     answer = sent.line.answer()
     assert answer.body == b"hello"
@@ -63,8 +61,7 @@ def test_sloppy_answer_is_forwarded_mended_and_counted(proxy, app, raw, cause):
 
 def test_chunks_with_bare_lf_are_mended(proxy, app):
     p = proxy(observe=True)
-    caller = p.connect()
-    caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n")
+    p.saying(POST + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n")
     assert app.accept().request()[1] == b"hello"
     assert p.until(mended={"line_end": 1})
 
@@ -80,9 +77,7 @@ def test_chunks_with_bare_lf_are_mended(proxy, app):
     ids=["two lengths", "chunked not last", "two Hosts", "NUL"],
 )
 def test_what_has_two_readings_left_is_refused_all_the_same(proxy, origin, raw):
-    p = proxy(observe=True)
-    caller = p.connect()
-    caller.send(raw)
+    caller = proxy(observe=True).saying(raw)
     assert caller.answer().status == 400
     assert caller.rest() == b""
     assert origin.heads == []

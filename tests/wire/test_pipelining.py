@@ -8,8 +8,7 @@ from tests.proxyfixture import request_bytes
 
 def test_answers_come_in_the_order_of_the_requests(proxy, app):
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /1") + request_bytes("POST /2", body=b"two") + request_bytes("GET /3"))
+    caller = p.saying(request_bytes("GET /1") + request_bytes("POST /2", body=b"two") + request_bytes("GET /3"))
     up = app.accept()
     for path, body in ((b"/1", b""), (b"/2", b"two"), (b"/3", b"")):
         head, got = up.request()
@@ -25,8 +24,7 @@ def test_a_thousand_pipelined_requests_are_all_answered(proxy, origin):
 
     origin.runs("/many", script)
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /many") * 1000)
+    caller = p.saying(request_bytes("GET /many") * 1000)
     assert [caller.answer().body for _ in range(1000)] == [b"yes"] * 1000
     assert p.snapshot()["upstream_conns_opened"] == 1
 
@@ -45,8 +43,7 @@ def test_bytes_behind_a_chunked_body_are_the_next_request(proxy, app):
 
 
 def test_request_behind_a_refused_one_is_not_read(proxy, origin):
-    caller = proxy().connect()
-    caller.send(b"GET / HTTP/1.1\r\nBad Name: x\r\nHost: a\r\n\r\n" + request_bytes("GET /never"))
+    caller = proxy().saying(b"GET / HTTP/1.1\r\nBad Name: x\r\nHost: a\r\n\r\n" + request_bytes("GET /never"))
     assert caller.answer().status == 400
     assert caller.rest() == b""
     assert origin.heads == []
@@ -54,6 +51,5 @@ def test_request_behind_a_refused_one_is_not_read(proxy, origin):
 
 def test_empty_lines_before_a_request_are_skipped(proxy, origin):
     """Old clients send one behind a body (RFC 9112 2.2)."""
-    caller = proxy().connect()
-    caller.send(request_bytes("GET /one") + b"\r\n" + request_bytes("GET /two"))
+    caller = proxy().saying(request_bytes("GET /one") + b"\r\n" + request_bytes("GET /two"))
     assert [caller.answer().body for _ in range(2)] == [b"hello", b"hello"]

@@ -21,8 +21,7 @@ def test_slow_reader_costs_a_bounded_number_of_bytes(proxy, app):
     p = proxy()
     caller = p.connect(receive_bytes=4096)
     caller.send(request_bytes("GET /"))
-    up = app.accept()
-    up.head()
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 30))
     sent = up.fill_up()
     assert sent < 64 * MIB
@@ -33,10 +32,8 @@ def test_slow_reader_costs_a_bounded_number_of_bytes(proxy, app):
 
 def test_slow_app_costs_a_bounded_number_of_bytes(proxy, app):
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", f"Content-Length: {1 << 30}"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("POST /", f"Content-Length: {1 << 30}"))
+    up = app.asked()
     sent = caller.fill_up()
     assert sent < 64 * MIB
     assert p.snapshot()["buffers"] <= 256 << 10
@@ -102,8 +99,7 @@ def test_many_slow_uploads_stay_within_the_budget(proxy, app):
 
 def test_large_head_counts_against_the_budget_and_is_given_back(proxy, origin):
     p = proxy()
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Large: " + b"h" * 500_000)
+    caller = p.saying(b"GET / HTTP/1.1\r\nHost: a\r\nX-Large: " + b"h" * 500_000)
     assert p.until(buffers=lambda n: n >= 500_000)
     caller.send(b"\r\n\r\n")
     assert caller.answer().body == b"hello"
@@ -114,8 +110,7 @@ def test_fast_stream_does_not_starve_a_small_request(proxy, origin):
     """READS_MAX: a connection that always has more to say waits for its turn."""
     origin.runs("/endless", endless)
     p = proxy()
-    fast = p.connect()
-    fast.send(request_bytes("GET /endless"))
+    fast = p.saying(request_bytes("GET /endless"))
     fast.head()
     served = 0
     for _ in range(20):

@@ -121,8 +121,7 @@ def test_connection_of_a_probe_goes_on(proxy, origin):
 def test_probe_that_leaves_before_its_answer_harms_nobody(proxy, origin):
     p = proxy()
     for _ in range(20):
-        caller = p.connect()
-        caller.send(request_bytes("GET /", KUBE, QUEUE))
+        caller = p.saying(request_bytes("GET /", KUBE, QUEUE))
         caller.reset()
     p.until(conns=0)
     assert p.get("/", KUBE, QUEUE).status == 200
@@ -130,8 +129,7 @@ def test_probe_that_leaves_before_its_answer_harms_nobody(proxy, origin):
 
 def test_body_of_a_probe_is_not_part_of_the_next_request(proxy, origin):
     p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("POST /", KUBE, QUEUE, body=b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"))
+    caller = p.saying(request_bytes("POST /", KUBE, QUEUE, body=b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"))
     assert caller.answer().body == b"queue"
     caller.send(request_bytes("GET /next"))
     assert caller.answer().body == b"hello"

@@ -5,22 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.line import Line
-from tests.proxyfixture import Proxy, request_bytes
+from tests.proxyfixture import request_bytes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-@pytest.fixture
-def warm(proxy, app):
-    """A proxy, a caller, and a connection of the app that has served one request."""
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /warm"))
-    up = app.accept()
-    up.head()
-    up.send(OK)
-    caller.answer()
-    return p, caller, up
 
 
 def die(up: Line, way: str) -> None:
@@ -93,8 +80,7 @@ def test_body_that_is_still_coming_is_completed_on_the_new_connection(warm, app)
     up.head()
     assert up.read(5) == b"01234"
     up.close()
-    second = app.accept()
-    second.head()
+    second = app.asked()
     assert second.read(5) == b"01234"
     caller.send(b"56789")
     assert second.read(5) == b"56789"
@@ -116,8 +102,7 @@ def test_request_goes_once_more_and_only_once(warm, app):
     caller.send(request_bytes("GET /again"))
     up.head()
     up.close()
-    second = app.accept()
-    second.head()
+    second = app.asked()
     second.close()
     assert caller.answer().status == 502
     assert p.snapshot()["retries"] == 1
@@ -126,8 +111,7 @@ def test_request_goes_once_more_and_only_once(warm, app):
 def test_fresh_connection_that_dies_is_not_tried_again(proxy, app):
     p = proxy()
     sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    up = app.asked()
     up.close()
     assert sent.answer().status == 502
     assert p.snapshot()["retries"] == 0
@@ -167,34 +151,23 @@ def test_refused_connection_is_answered_at_once(proxy, app):
     assert p.snapshot()["retries"] == 0
 
 
-def learn_limit(p: Proxy, app, idle_s: float) -> None:
-    """The pool sees the app close a connection that was idle for so long."""
-    caller = p.connect()
-    caller.send(request_bytes("GET /learn"))
-    up = app.accept()
-    up.head()
-    up.send(OK)
-    caller.answer()
+def rest(up: Line, idle_s: float) -> None:
+    """Nothing comes to the app for so long."""
     up.sock.settimeout(idle_s)
     with pytest.raises(TimeoutError):
         up.sock.recv(1)
+
+
+def test_connection_that_the_app_may_close_just_now_is_not_used_for_a_post(warm, app):
+    p, caller, up = warm
+    rest(up, 0.1)
     up.close()
-    p.until(pool_closed_by_peer=lambda n: n >= 1)
-
-
-def test_connection_that_the_app_may_close_just_now_is_not_used_for_a_post(proxy, app):
-    p = proxy()
-    learn_limit(p, app, 0.1)
-    caller = p.connect()
-    caller.send(request_bytes("GET /warm"))
-    old = app.accept()
-    old.head()
+    p.until(pool_closed_by_peer=1)  # from which the pool learns the limit
+    caller.send(request_bytes("GET /again"))
+    old = app.asked()
     old.send(OK)
     caller.answer()
-    old.sock.settimeout(0.095)
-    with pytest.raises(TimeoutError):
-        old.sock.recv(1)
-    old.sock.settimeout(20)
+    rest(old, 0.095)
     caller.send(request_bytes("POST /once", body=b"pay"))
     fresh = app.accept()
     assert fresh.request()[1] == b"pay"
@@ -204,11 +177,8 @@ def test_connection_that_the_app_may_close_just_now_is_not_used_for_a_post(proxy
 
 def test_keep_alive_of_the_app_is_believed(proxy, app):
     """`timeout=0`: it closes at once, so no request that must not go twice is sent there."""
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /warm"))
-    old = app.accept()
-    old.head()
+    caller = proxy().saying(request_bytes("GET /warm"))
+    old = app.asked()
     old.send(OK.replace(b"200 OK\r\n", b"200 OK\r\nKeep-Alive: timeout=0\r\n"))
     caller.answer()
     caller.send(request_bytes("POST /once", body=b"pay"))

@@ -56,8 +56,7 @@ REFUSED = {
 @pytest.mark.parametrize(("raw", "status", "fault"), REFUSED.values(), ids=REFUSED.keys())
 def test_request_with_two_readings_is_refused(proxy, origin, raw, status, fault):
     p = proxy()
-    caller = p.connect()
-    caller.send(raw + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+    caller = p.saying(raw + b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
     answer = caller.answer()
     assert answer.status == status
     assert answer.head.get("Connection") == b"close"
@@ -86,10 +85,8 @@ BROKEN_CHUNKS = {
 def test_broken_chunk_of_a_request_cuts_the_app_and_is_answered(proxy, app, before, chunk):
     """Nobody must take the rest for whole, and nothing behind it may be read as a request."""
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + before)
-    up = app.accept()
-    up.head()
+    caller = p.saying(POST + b"Transfer-Encoding: chunked\r\n\r\n" + before)
+    up = app.asked()
     if before:
         assert up.chunk() == b"abc"
     caller.send(chunk + b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -123,10 +120,8 @@ ANSWERS = {
 @pytest.mark.parametrize("raw", ANSWERS.values(), ids=ANSWERS.keys())
 def test_answer_with_two_readings_is_refused(proxy, app, raw):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    up = app.accept()
-    up.head()
+    caller = p.saying(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    up = app.asked()
     up.send(raw)
     answer = caller.answer()
     assert answer.status == 502
@@ -140,10 +135,8 @@ def test_answer_with_two_readings_is_refused(proxy, app, raw):
 @pytest.mark.parametrize("chunk", BROKEN_CHUNKS.values(), ids=BROKEN_CHUNKS.keys())
 def test_broken_chunk_of_an_answer_cuts_both_sides(proxy, app, chunk):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    up = app.accept()
-    up.head()
+    caller = p.saying(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     caller.head()
     assert caller.chunk() == b"abc"
@@ -163,10 +156,8 @@ def test_broken_chunk_of_an_answer_cuts_both_sides(proxy, app, chunk):
 def test_answer_cut_short_is_seen_to_be_cut(proxy, app, framing, way):
     """Also within the first KiB: the head as sent, then the cut (spec 8)."""
     p = proxy()
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    up = app.accept()
-    up.head()
+    caller = p.saying(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\n" + framing)
     assert caller.head().status == 200
     getattr(up, way)()
@@ -177,10 +168,8 @@ def test_answer_cut_short_is_seen_to_be_cut(proxy, app, framing, way):
 @pytest.mark.parametrize("end", ["shut", "close", "reset"])
 def test_request_cut_short_is_seen_to_be_cut(proxy, app, end):
     p = proxy(running_max=1)
-    caller = p.connect()
-    caller.send(POST + b"Content-Length: 100\r\n\r\npart")
-    up = app.accept()
-    up.head()
+    caller = p.saying(POST + b"Content-Length: 100\r\n\r\npart")
+    up = app.asked()
     assert up.read(4) == b"part"
     getattr(caller, end)()
     assert up.ending() in ("fin", "reset")

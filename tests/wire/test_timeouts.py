@@ -33,8 +33,7 @@ def test_silent_app_gives_504_and_its_call_is_cancelled(proxy, app, settings, fa
     p = proxy(running_max=1, **settings)
     began = time.monotonic()
     sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    up = app.asked()
     check_504(sent.answer())
     assert time.monotonic() - began >= 0.2
     assert up.rest() == b""
@@ -42,14 +41,11 @@ def test_silent_app_gives_504_and_its_call_is_cancelled(proxy, app, settings, fa
 
 
 def test_connection_goes_on_after_a_504(proxy, app):
-    p = proxy(request_s=0.2)
-    caller = p.connect()
-    caller.send(request_bytes("GET /one"))
+    caller = proxy(request_s=0.2).saying(request_bytes("GET /one"))
     app.accept().head()
     check_504(caller.answer())
     caller.send(request_bytes("GET /two"))
-    up = app.accept()
-    up.head()
+    up = app.asked()
     up.send(OK)
     assert caller.answer().body == b"ok"
 
@@ -62,10 +58,8 @@ def test_timeout_of_zero_fires_at_once(proxy, origin):
 @pytest.mark.spec("DP-091")
 def test_waiting_request_runs_out_of_time(proxy, app):
     p = proxy(running_max=1, waiting_max=1, request_s=0.3)
-    caller = p.connect()
-    caller.send(request_bytes("GET /ws", "Connection: Upgrade", "Upgrade: x"))
-    up = app.accept()
-    up.head()
+    caller = p.saying(request_bytes("GET /ws", "Connection: Upgrade", "Upgrade: x"))
+    up = app.asked()
     up.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
     caller.head()
     check_504(p.get("/waits"))
@@ -82,10 +76,8 @@ def test_waiting_request_runs_out_of_time(proxy, app):
 @pytest.mark.parametrize("settings", [{"request_s": 0.3}, {"idle_s": 0.3}], ids=["whole", "idle"])
 def test_answer_that_has_begun_is_cut_off(proxy, app, framing, settings):
     """W3: no text of ours in a body that looks whole."""
-    p = proxy(**settings)
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy(**settings).send("GET /")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\n" + framing)
     assert sent.head().status == 200
     rest = sent.line.rest()
@@ -95,11 +87,8 @@ def test_answer_that_has_begun_is_cut_off(proxy, app, framing, settings):
 
 def test_answer_that_ends_with_its_connection_is_reset_when_cut(proxy, app):
     """To HTTP/1.0 a FIN would look like the end of the body."""
-    p = proxy(request_s=0.3)
-    caller = p.connect()
-    caller.send(b"GET / HTTP/1.0\r\n\r\n")
-    up = app.accept()
-    up.head()
+    caller = proxy(request_s=0.3).saying(b"GET / HTTP/1.0\r\n\r\n")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
     assert caller.head().status == 200
     assert caller.read(4) == b"part"
@@ -108,10 +97,8 @@ def test_answer_that_ends_with_its_connection_is_reset_when_cut(proxy, app):
 
 @pytest.mark.spec("DP-102")
 def test_answer_that_starts_in_time_may_take_longer(proxy, app):
-    p = proxy(start_s=0.3)
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy(start_s=0.3).send("GET /")
+    up = app.asked()
     up.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
     began = time.monotonic()
     sent.head()
@@ -124,10 +111,8 @@ def test_answer_that_starts_in_time_may_take_longer(proxy, app):
 
 
 def test_interim_answer_does_not_count_as_the_start(proxy, app):
-    p = proxy(start_s=0.3)
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy(start_s=0.3).send("GET /")
+    up = app.asked()
     up.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
     check_504(sent.answer())
 
@@ -137,7 +122,7 @@ def test_answer_that_keeps_moving_is_not_idle(proxy, origin):
     def script(call):
         call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(8):
-            time.sleep(0.1)
+            time.sleep(0.1)  # the pace is what is tested: each pause is short, all together are too long
             call.send(b"1\r\nx\r\n")
         call.finish(b"0\r\n\r\n")
 
@@ -152,8 +137,7 @@ def test_answer_that_keeps_moving_is_not_idle(proxy, origin):
 def test_limits_of_zero_do_not_apply(proxy, app):
     p = proxy(start_s=0, idle_s=0)
     sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    up = app.asked()
     p.until(load=1)
     up.send(OK)
     assert sent.body() == b"ok"
@@ -165,11 +149,8 @@ def test_limits_of_zero_do_not_apply(proxy, app):
 )
 def test_stalled_upload_hears_its_504_on_time(proxy, app, settings):
     """The answer does not wait for the rest of the body (spec 8)."""
-    p = proxy(**settings)
-    caller = p.connect()
-    caller.send(request_bytes("POST /", "Content-Length: 1000000") + b"x" * 1000)
-    up = app.accept()
-    up.head()
+    caller = proxy(**settings).saying(request_bytes("POST /", "Content-Length: 1000000") + b"x" * 1000)
+    app.asked()
     check_504(caller.answer())
 
 

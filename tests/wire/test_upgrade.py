@@ -15,8 +15,7 @@ AGREE = (
 
 def upgraded(p: Proxy, app, early: bytes = b"") -> tuple[Line, Line]:
     """Both ends of a connection that has turned raw."""
-    caller = p.connect()
-    caller.send(request_bytes("GET /ws", *ASK) + early)
+    caller = p.saying(request_bytes("GET /ws", *ASK) + early)
     up = app.accept()
     head = up.head()
     assert head.get("Connection") == b"Upgrade"
@@ -46,10 +45,8 @@ def test_bytes_that_came_with_the_request_follow_the_101(proxy, app):
 
 
 def test_bytes_that_came_with_the_101_follow_it(proxy, app):
-    caller = proxy().connect()
-    caller.send(request_bytes("GET /ws", *ASK))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /ws", *ASK))
+    up = app.asked()
     up.send(AGREE + b"at once")
     caller.head()
     assert caller.read(7) == b"at once"
@@ -79,8 +76,7 @@ def test_upgraded_connection_holds_its_slot_until_it_ends(proxy, app):
     caller.close()
     assert up.rest() == b""
     up.close()
-    second = app.accept()
-    second.head()
+    second = app.asked()
     second.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert waiting.answer().status == 200
     p.until(running=0)
@@ -112,10 +108,8 @@ def test_only_idling_ends_an_upgraded_connection(proxy, app):
 
 
 def test_upgrade_answered_with_another_protocol_is_502(proxy, app):
-    p = proxy()
-    sent = p.send("GET /", *ASK)
-    up = app.accept()
-    up.head()
+    sent = proxy().send("GET /", *ASK)
+    up = app.asked()
     up.send(AGREE.replace(b"WebSocket\r\n", b"other\r\n"))
     answer = sent.answer()
     assert answer.status == 502
@@ -123,21 +117,16 @@ def test_upgrade_answered_with_another_protocol_is_502(proxy, app):
 
 
 def test_upgrade_that_nobody_asked_for_is_502(proxy, app):
-    p = proxy()
-    sent = p.send("GET /")
-    up = app.accept()
-    up.head()
+    sent = proxy().send("GET /")
+    up = app.asked()
     up.send(AGREE)
     assert sent.answer().status == 502
     assert up.rest() == b""
 
 
 def test_app_may_refuse_an_upgrade(proxy, app):
-    p = proxy()
-    caller = p.connect()
-    caller.send(request_bytes("GET /ws", *ASK))
-    up = app.accept()
-    up.head()
+    caller = proxy().saying(request_bytes("GET /ws", *ASK))
+    up = app.asked()
     up.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     assert caller.answer().status == 403
     caller.send(request_bytes("GET /next"))

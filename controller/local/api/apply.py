@@ -14,7 +14,6 @@ from typing import Any
 from controller.local.api.fields import (
     Fields,
     Path,
-    check_keys,
     children,
     compared,
     document,
@@ -71,12 +70,14 @@ class Ledger:
     def __init__(self, entries: list[Object]) -> None:
         self.fields: dict[Manager, Fields] = {}
         self.times: dict[Manager, str] = {}
+        self._read: dict[Manager, tuple[Fields, Object]] = {}
         for entry in entries:
             manager = Manager(
                 entry.get("manager", ""), entry.get("operation", UPDATE), entry.get("apiVersion", ""),
                 entry.get("subresource", ""),
             )  # fmt: skip
             self.fields[manager] = parse(entry.get("fieldsV1") or {})
+            self._read[manager] = self.fields[manager], entry.get("fieldsV1") or {}
             self.times[manager] = entry.get("time", "")
 
     def entries(self) -> list[Object]:
@@ -89,7 +90,7 @@ class Ledger:
             entry = {
                 "manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version,
                 "time": self.times.get(manager, ""), "fieldsType": "FieldsV1",
-                "fieldsV1": document(self.fields[manager]),
+                "fieldsV1": self._document(manager),
             }  # fmt: skip
             if not entry["time"]:
                 del entry["time"]
@@ -98,11 +99,17 @@ class Ledger:
             found.append(entry)
         return found
 
+    def _document(self, manager: Manager) -> Object:
+        """Sets are replaced, never changed: one that is as it was read keeps its document."""
+        read, written = self._read.get(manager, (None, {}))
+        fields = self.fields[manager]
+        return written if fields is read or fields == read else document(fields)
+
     def yield_fields(self, taken: Fields, but: Manager | None) -> None:
         """Everybody but one loses these fields."""
-        for manager in self.fields:
-            if manager != but:
-                self.fields[manager] -= taken
+        for manager, fields in self.fields.items():
+            if manager != but and not fields.isdisjoint(taken):
+                self.fields[manager] = fields - taken
 
     def limit_updaters(self) -> None:
         """The oldest entries of Update become one when there are too many."""
@@ -146,7 +153,7 @@ def updated(
 
 def merged(shape: Shape, live: Any, config: Any) -> Any:
     """The live object with all that the configuration names put over it."""
-    if live is None or type(live) is not type(config) or shape.is_leaf(config):
+    if live is None or live == config or type(live) is not type(config) or shape.is_leaf(config):
         return config
     if isinstance(config, dict):
         found = dict(live)
@@ -186,17 +193,16 @@ def applied(
         ledger.fields[before] = compared(shape, {"metadata": {}}, live)[0] - _NEVER_OWNED
         ledger.times[before] = now
     last = ledger.fields.get(manager, set())
-    check_keys(shape, config)
-    found: Object = merged(shape, live, config)
     mine = {path for path in owned(shape, config) if not _ignored(path, manager.subresource, has_status)}
+    found: Object = merged(shape, live, config)
     ledger.fields[manager] = mine
-    if last:
-        everybody: Fields = set().union(*ledger.fields.values())
+    everybody: Fields = set().union(*ledger.fields.values())
+    if not last <= everybody:
         dropped = with_named(shape, last) - with_named(shape, everybody)
         found = without(shape, found, members(shape, found) & dropped)
     changed, removed = compared(shape, live, found)
     if not force:
-        _refuse_conflicts(ledger, changed, manager)
+        _refuse_conflicts(ledger, changed - _applied_by_kubectl(shape, live, manager), manager)
     ledger.yield_fields(changed | removed, manager)
     ledger.fields[manager] = mine - _NEVER_OWNED
     if changed or removed:
@@ -205,6 +211,17 @@ def applied(
         found["metadata"]["annotations"][LAST_APPLIED] = _last_applied(config)
     found.setdefault("metadata", {})["managedFields"] = ledger.entries()
     return found
+
+
+def _applied_by_kubectl(shape: Shape, live: Object, manager: Manager) -> Fields:
+    """What kubectl applied from its own side is still its own when it applies from ours."""
+    said = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    if manager.name != "kubectl" or not said:
+        return set()
+    try:
+        return owned(shape, json.loads(said))
+    except ValueError:
+        return set()
 
 
 def _last_applied(config: Object) -> str:

@@ -95,7 +95,10 @@ def children(shape: Shape, value: Any) -> Iterator[tuple[str, Shape, Any]]:
 
 
 def owned(shape: Shape, value: Any) -> Fields:
-    """The set of fields that an applied configuration owns."""
+    """The set of fields that an applied configuration owns.
+
+    Raises  ValueError if a list that is a map or a set has two items of one key, or an item without
+    """
     found: Fields = set()
 
     def walk(shape: Shape, value: Any, path: Path) -> None:
@@ -103,7 +106,10 @@ def owned(shape: Shape, value: Any) -> Fields:
             found.add(path)
             return
         named = shape.fields if isinstance(value, dict) else None
-        for element, inner, each in children(shape, value):
+        inside = list(children(shape, value))
+        if len(inside) != len(value):
+            raise ValueError(f"{printed(path)}: {_twice(shape, value)}")
+        for element, inner, each in inside:
             below = (*path, element)
             walk(inner, each, below)
             is_item = named is None or element[2:] not in named
@@ -112,6 +118,12 @@ def owned(shape: Shape, value: Any) -> Fields:
 
     walk(shape, value, ())
     return found
+
+
+def _twice(shape: Shape, items: list[Any]) -> str:
+    elements = [element_of(shape, each) for each in items]
+    first = next(each for number, each in enumerate(elements) if each in elements[:number])
+    return f"duplicate entries for key {printed((first,))}"
 
 
 def members(shape: Shape, value: Any) -> Fields:
@@ -199,21 +211,6 @@ def without(shape: Shape, value: Any, gone: Fields) -> Any:
         return {element[2:]: each for element, each in kept} if isinstance(value, dict) else [each for _, each in kept]
 
     return walk(shape, value, trie)
-
-
-def check_keys(shape: Shape, value: Any, path: Path = ()) -> None:
-    """Raises ValueError if a list that is a map or a set has two items of one key, or an item without."""
-    if shape.is_leaf(value):
-        return
-    if isinstance(value, list):
-        seen: set[str] = set()
-        for each in value:
-            element = element_of(shape, each)
-            if element in seen:
-                raise ValueError(f"{printed(path)}: duplicate entries for key {printed((element,))}")
-            seen.add(element)
-    for element, inner, each in children(shape, value):
-        check_keys(inner, each, (*path, element))
 
 
 def printed(path: Path) -> str:

@@ -8,9 +8,13 @@ from typing import Any
 
 from controller.local.api import models
 from controller.local.api.names import LABEL, SERVICE_LABEL, SUBDOMAIN
-from controller.local.api.shape import ANYTHING, Shape, from_schema
+from controller.local.api.shape import Shape, from_schema
 
 Object = dict[str, Any]
+
+
+_OPEN: Object = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+"""The schema of a kind that has none: any fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Kind:
         if self.model:
             return models.shape(self.model)
         if self.schema is None:
-            return ANYTHING
+            return from_schema(_OPEN, metadata=models.shape("meta_v1.ObjectMeta"))
         return from_schema(self.schema, metadata=models.shape("meta_v1.ObjectMeta"))
 
 
@@ -179,6 +183,40 @@ CORE: tuple[Kind, ...] = tuple(
     replace(each, blind_updates=each.kind not in _CONDITIONAL, update_creates=each.kind in _CREATING) for each in _OWN
 )
 """Kubernetes' own kinds that one machine needs."""
+
+
+def defined(document: Object) -> tuple[Kind, ...]:
+    """The kinds that a CustomResourceDefinition of apiextensions.k8s.io/v1 defines, one for each version it serves."""
+    spec = document["spec"]
+    names, found = spec["names"], []
+    for version in spec["versions"]:
+        doors = version.get("subresources") or {}
+        columns = tuple(
+            Column(
+                each["name"], each["jsonPath"], each["type"], each.get("priority", 0), each.get("description", ""),
+                each.get("format", ""),
+            )
+            for each in version.get("additionalPrinterColumns") or ()
+        )  # fmt: skip
+        kind = Kind(
+            group=spec["group"], version=version["name"], plural=names["plural"], kind=names["kind"],
+            singular=names.get("singular", ""), short_names=tuple(names.get("shortNames") or ()),
+            categories=tuple(names.get("categories") or ()), namespaced=spec["scope"] == "Namespaced",
+            status="status" in doors, scale=_scale(doors["scale"]) if "scale" in doors else None, columns=columns,
+            schema=(version.get("schema") or {}).get("openAPIV3Schema"),
+        )  # fmt: skip
+        if version.get("served", True):
+            found.append(kind)
+    return tuple(found)
+
+
+def _scale(door: Object) -> Scale:
+    def steps(path: str) -> tuple[str, ...]:
+        return tuple(filter(None, path.split(".")))
+
+    return Scale(
+        steps(door["specReplicasPath"]), steps(door["statusReplicasPath"]), steps(door.get("labelSelectorPath", ""))
+    )
 
 
 class Catalogue:

@@ -6,6 +6,7 @@ and no two changes meet.
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import uuid
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ class Request:
     manager    who will own the fields
     force      an apply takes fields from others
     is_apply   the write is a server-side apply
+    warnings   what the answer will tell beside the object; an admission may add to it
     """
 
     user: str = ""
@@ -54,6 +56,7 @@ class Request:
     force: bool = False
     is_apply: bool = False
     subresource: str = ""
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 Admission = Callable[[Kind, str, Object, Object | None, Request], Object]
@@ -61,7 +64,8 @@ Admission = Callable[[Kind, str, Object, Object | None, Request], Object]
 Raises ApiError to refuse it; `status.denied` has the words of a webhook."""
 
 
-def _as_it_is(kind: Kind, operation: str, found: Object, old: Object | None, request: Request) -> Object:
+def as_it_is(kind: Kind, operation: str, found: Object, old: Object | None, request: Request) -> Object:
+    """The admission that lets everything in."""
     return found
 
 
@@ -81,7 +85,7 @@ class Registry:
     """All objects of one server, and what may be done with them."""
 
     def __init__(
-        self, store: Store, hub: Hub, catalogue: Catalogue, *, admission: Admission = _as_it_is,
+        self, store: Store, hub: Hub, catalogue: Catalogue, *, admission: Admission = as_it_is,
         service_network: str = "127.240.0.0/12",
     ) -> None:  # fmt: skip
         self.store = store
@@ -321,7 +325,7 @@ class Registry:
             uid = config["metadata"]["uid"]
             why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             raise status.conflict(kind.plural, kind.group, name, why)
-        empty: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
+        empty: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}}
         return self.create(kind, namespace, transform(empty), request), True
 
 

@@ -18,7 +18,7 @@ import yaml
 from controller.local.api import app, certificate
 from controller.local.api.collector import Collector
 from controller.local.api.kinds import Catalogue, Kind
-from controller.local.api.registry import Admission, Registry, Request, _as_it_is
+from controller.local.api.registry import Admission, Registry, Request, as_it_is
 from controller.local.api.store import Store
 from controller.local.api.verbs import Logs
 from controller.local.api.watch import Hub
@@ -44,7 +44,7 @@ class Server:
     """
 
     def __init__(
-        self, folder: Path, *, kinds: Sequence[Kind] = (), admission: Admission = _as_it_is, logs: Logs | None = None,
+        self, folder: Path, *, kinds: Sequence[Kind] = (), admission: Admission = as_it_is, logs: Logs | None = None,
         namespaces: Sequence[str] = (), port: int = 0,
     ) -> None:  # fmt: skip
         """Raises StoreError if the folder belongs to another server or is unusable, OSError for a port in use."""
@@ -161,7 +161,8 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _listener(port: int) -> socket.socket:
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Named as TCP, or asyncio leaves Nagle's algorithm on, and answers wait 40 ms for an acknowledgement.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((LOOPBACK, port))

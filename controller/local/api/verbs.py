@@ -140,7 +140,7 @@ class Verbs:
         mode = bodies.validation(query, "CreateOptions")
         warnings = bodies.checked(kind, found, mode, _twice(raw, found, mode))
         found = self._registry.create(kind, target.namespace, without_nulls(found), request)
-        return answers.json_answer(answers.one(kind, encode(found), form), 201, warnings)
+        return answers.json_answer(answers.one(kind, encode(found), form), 201, warnings + request.warnings)
 
     async def _update(
         self, http: HttpRequest, target: Target, query: dict[str, str], form: answers.Form, user: str
@@ -162,14 +162,14 @@ class Verbs:
         if kind.update_creates and store.get(kind.resource, target.namespace, target.name) is None:
             found["metadata"].setdefault("name", target.name)
             found = self._registry.create(kind, target.namespace, found, request)
-            return answers.json_answer(answers.one(kind, encode(found), form), 201, warnings)
+            return answers.json_answer(answers.one(kind, encode(found), form), 201, warnings + request.warnings)
 
         def transform(live: Object) -> Object:
             found["metadata"].setdefault("resourceVersion", "")
             return found
 
         found = self._registry.change(kind, target.namespace, target.name, transform, request)
-        return answers.json_answer(answers.one(kind, encode(found), form), 200, warnings)
+        return answers.json_answer(answers.one(kind, encode(found), form), 200, warnings + request.warnings)
 
     async def _patch(
         self, http: HttpRequest, target: Target, query: dict[str, str], form: answers.Form, user: str
@@ -199,7 +199,7 @@ class Verbs:
         found = self._registry.change(kind, target.namespace, target.name, transform, request)
         if target.subresource == "scale":
             return answers.json_answer(scaling.scale_of(kind, found))
-        return answers.json_answer(answers.one(kind, encode(found), form), 200, warnings)
+        return answers.json_answer(answers.one(kind, encode(found), form), 200, warnings + request.warnings)
 
     def _apply(self, target: Target, raw: bytes, request: Request, mode: str, form: answers.Form) -> Response:
         kind = target.kind
@@ -213,12 +213,10 @@ class Verbs:
         if config["metadata"].get("managedFields"):
             raise status.bad_request("metadata.managedFields must be nil")
         warnings = bodies.checked(kind, config, mode, _twice(raw, config, mode))
-        config["metadata"] = {**config["metadata"], "name": target.name}
-        if kind.namespaced:
-            config["metadata"]["namespace"] = target.namespace
         request = replace(request, is_apply=True)
         found, is_new = self._registry.apply(kind, target.namespace, target.name, without_nulls(config), request)
-        return answers.json_answer(answers.one(kind, encode(found), form), 201 if is_new else 200, warnings)
+        code = 201 if is_new else 200
+        return answers.json_answer(answers.one(kind, encode(found), form), code, warnings + request.warnings)
 
     async def _delete(
         self, http: HttpRequest, target: Target, query: dict[str, str], form: answers.Form, *, everything: bool
@@ -282,6 +280,8 @@ def _media(http: HttpRequest) -> str:
 
 
 async def _body(http: HttpRequest) -> bytes:
+    if int(http.headers.get("content-length") or 0) > bodies.BODY_BYTES_MAX:
+        raise status.too_large(bodies.BODY_BYTES_MAX)
     body = await http.body()
     if len(body) > bodies.BODY_BYTES_MAX:
         raise status.too_large(bodies.BODY_BYTES_MAX)

@@ -26,18 +26,23 @@ BACKLOG_MAX = HISTORY_CHANGES
 class Event:
     """A change as watches see it. Bytes and objects are made when first asked for, and once."""
 
-    __slots__ = ("_bodies", "_lines", "_object", "_previous", "change")
+    __slots__ = ("_lines", "_object", "_previous", "change")
 
     def __init__(self, change: Change) -> None:
         self.change = change
         self._lines: dict[str, bytes] = {}
-        self._bodies: dict[str, Object] = {}
         self._object: Object | None = None
         self._previous: Object | None = None
 
     @property
     def version(self) -> int:
         return self.change.entry.version
+
+    @property
+    def size_bytes(self) -> int:
+        """What remembering it costs, about."""
+        before = self.change.before
+        return len(self.change.entry.body) + (len(before.body) if before else 0)
 
     def now(self) -> Object:
         if self._object is None:
@@ -147,10 +152,10 @@ class Hub:
 
     def _remember(self, event: Event) -> None:
         self._history.append(event)
-        self._bytes += len(event.change.entry.body)
+        self._bytes += event.size_bytes
         while self._bytes > HISTORY_BYTES or len(self._history) > HISTORY_CHANGES:
             old = self._history.popleft()
-            self._bytes -= len(old.change.entry.body)
+            self._bytes -= old.size_bytes
             self.oldest = old.version
 
     def since(self, resource: str, version: int) -> Iterator[Event]:

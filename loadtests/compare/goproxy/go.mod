@@ -1,3 +1,3 @@
 module goproxy
 
-go 1.24
+go 1.24.0

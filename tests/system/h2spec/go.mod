@@ -1,6 +1,6 @@
 module h2spec
 
-go 1.24
+go 1.24.0
 
 require github.com/summerwind/h2spec v2.2.1+incompatible
 

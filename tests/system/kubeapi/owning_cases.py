@@ -133,6 +133,17 @@ def apply_of_an_env_variable_by_two(api: Case) -> None:
 
 
 @case
+def apply_after_kubectl_applied_from_its_side(api: Case) -> None:
+    key = "kubectl.kubernetes.io/last-applied-configuration"
+    mine = config_map("a", {"mine": "1"}, annotations={})
+    body = config_map("a", {"mine": "1", "other": "1"}, annotations={key: json.dumps(mine)})
+    api.create(CMS, body, fieldManager="kubectl-client-side-apply", quiet=True)
+    api.apply(CMS, "a", config_map("a", {"mine": "2"}), "somebody")
+    api.apply(CMS, "a", config_map("a", {"mine": "2", "other": "2"}), "kubectl")
+    api.apply(CMS, "a", config_map("a", {"mine": "2"}), "kubectl")
+
+
+@case
 def apply_of_the_status(api: Case) -> None:
     api.apply(WIDGETS, "a", widget("a"), quiet=True)
     body = {

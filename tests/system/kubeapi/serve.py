@@ -10,22 +10,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from controller.local.api.kinds import Column, Kind, Scale
+from controller.local.api.kinds import defined
 from controller.local.api.server import Server
 from tests.apiserverfixture import ROOT, Endpoint
-from tests.system.kubeapi.samples import WIDGET_COLUMNS, WIDGET_SCHEMA
-
-WIDGET = Kind(
-    group="cases.penstock.dev", version="v1", plural="widgets", kind="Widget", short_names=("wd",),
-    categories=("cases",), status=True, scale=Scale(selector=("spec", "selector")), schema=WIDGET_SCHEMA,
-    columns=tuple(
-        Column(each["name"], each["jsonPath"], each["type"], each.get("priority", 0)) for each in WIDGET_COLUMNS
-    ),
-)  # fmt: skip
+from tests.system.kubeapi.samples import WIDGET_DEFINITION
 
 
 async def serve(folder: Path) -> None:
-    server = Server(folder, kinds=[WIDGET])
+    server = Server(folder, kinds=defined(WIDGET_DEFINITION))
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with server.running():

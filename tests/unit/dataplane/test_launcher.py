@@ -15,15 +15,21 @@ from dataplane.launcher import ROLES, bundle_of, write_bundle, write_launchers
 
 def launcher_of(folder: Path, source: str) -> Path:
     """A launcher of a home whose queue-proxy is this source."""
-    roles = folder / "home" / "dataplane" / "roles"
+    home = folder / "home"
+    roles = home / "dataplane" / "roles"
     roles.mkdir(parents=True)
     (roles / "queue_proxy.py").write_text(source)
+    (roles / "sidecar.py").write_text("")
+    (home / "dataplane" / "config").mkdir()
+    (home / "dataplane" / "config" / "addresses.py").write_text("")
+    for package in (roles, roles.parent, home / "dataplane" / "config"):
+        (package / "__init__.py").write_text("")
     shutil.copy(bundle.__file__, roles.parent / "bundle.py")
     packages = folder / "packages"
     packages.mkdir()
     (packages / "installed.py").write_text("NAME = 'installed'\n")
     python = Path(sys.executable).resolve()
-    [script] = write_launchers(folder, python, folder / "home", packages)
+    [script] = write_launchers(folder, python, home, packages)
     return script
 
 
@@ -66,3 +72,44 @@ def test_a_source_that_has_changed_beats_the_bundle(tmp_path: Path) -> None:
     script, role = bundled(tmp_path, "def main():\n    return 3\n")
     role.write_text("def main():\n    return 55\n")
     assert subprocess.run([script]).returncode == 55
+
+
+def test_a_bundle_needs_no_sources_where_it_was_made_for(tmp_path: Path) -> None:
+    script, _ = bundled(tmp_path, "def main():\n    return 3\n")
+    python, home = Path(sys.executable).resolve(), tmp_path / "home"
+    place = tmp_path / "container"
+    [script] = write_launchers(tmp_path, python, place / "home", place / "packages", moved=place)
+    write_bundle(bundle_of(script), python, home, ROLES[script.name], moved=place / "home")
+    place.mkdir()
+    moved = [path.rename(place / path.name) for path in (script, bundle_of(script))]
+    shutil.rmtree(home)
+    assert subprocess.run(moved[:1]).returncode == 3
+
+
+def test_a_launcher_whose_bundle_is_lost_finds_the_sources(tmp_path: Path) -> None:
+    script, _ = bundled(tmp_path, "def main():\n    return 3\n")
+    bundle_of(script).unlink()
+    assert subprocess.run([script]).returncode == 3
+
+
+def test_a_bundle_keeps_what_records_and_tracebacks_are_made_of(tmp_path: Path) -> None:
+    source = '''"""Told to readers."""
+
+from __future__ import annotations
+
+class Some:
+    """A record."""
+
+    field: NoSuchName = 1
+
+def main(one: NoSuchName = None) -> NoSuchName:
+    """Told to readers."""
+    try:
+        return 1 // 0
+    except ZeroDivisionError as error:
+        line = error.__traceback__.tb_lineno
+    print(__doc__, main.__doc__, main.__annotations__, Some.__annotations__, line)
+'''
+    script, _ = bundled(tmp_path, source)
+    said = subprocess.run([script], capture_output=True, text=True).stdout
+    assert said == "None None {} {'field': 'NoSuchName'} 13\n"

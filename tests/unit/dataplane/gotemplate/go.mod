@@ -1,3 +1,3 @@
 module gotemplate
 
-go 1.21
+go 1.24.0
