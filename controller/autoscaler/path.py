@@ -37,14 +37,12 @@ class AcknowledgedPath:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._wanted: set[str] = set()
-        self._awaited: set[str] = set()
 
     def wants(self, revision: str, address: str | None) -> None:
         """The revision, reached at `address`, should go through activators only; None: it need not any more."""
         is_wanted = address is not None
         if is_wanted != (revision in self._wanted):
             self._wanted.symmetric_difference_update((revision,))
-            self._awaited.add(revision) if is_wanted else self._awaited.discard(revision)
             self._intake.set_path(frozenset(self._wanted))
 
     def confirmed(self) -> list[str]:
