@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from controller.api.core import ConfigMap, Endpoints
 from controller.api.meta import (
     REVISION_LABEL,
@@ -17,18 +19,19 @@ from controller.api.meta import (
     controller_of,
 )
 from controller.api.meta import Resource as Object
+from controller.api.networking import Ingress
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
 from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
-from controller.config.settings import Settings
+from controller.config.settings import MAPS, Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
 from controller.kube.events import Recorder
-from controller.observe import BY_NAMED_CONFIGURATION, BY_NAMED_REVISION, Observed
+from controller.observe import BY_HOST, BY_NAMED_CONFIGURATION, BY_NAMED_REVISION, Observed, claimed_hosts
 from controller.reconcile import Controller
 from controller.serving.configuration import ConfigurationReconciler
 from controller.serving.revision import RevisionReconciler
@@ -63,12 +66,27 @@ class Surroundings:
     """How it is found out that activators answer for a revision."""
 
 
+CONTROLLERS = (
+    "service",
+    "configuration",
+    "revision",
+    "route",
+    "serverlessservice",
+    "podautoscaler",
+    "ingress",
+)
+"""Their names. The autoscaler's listener runs beside `podautoscaler`, that for gateways beside `ingress`."""
+
+
 class Controllers:
     """Every controller, wired."""
 
-    def __init__(self, client: Client, around: Surroundings, settings: Settings) -> None:
-        """settings: what counts until a config map says more."""
-        self.settings = settings
+    def __init__(
+        self, client: Client, around: Surroundings, settings: Settings, names: frozenset[str] = frozenset(CONTROLLERS)
+    ) -> None:
+        """settings: what counts until a config map says more. names: those of CONTROLLERS that run here."""
+        self._names = names
+        self.settings = self._defaults = settings
         self.observed = Observed(client, around.system_namespace)
         self.events = Recorder(client, client.manager)
         self.gate_port = self.stats_port = 0
@@ -104,24 +122,30 @@ class Controllers:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.observed.run())
             await self.observed.listed()
-            for controller in self._all():
+            group.create_task(self.events.run())
+            for controller in self.running:
                 group.create_task(controller.run())
-            for run in (
-                self._follow_gateways,
-                self._follow_activators,
-                self.deciders.run,
-                self.events.run,
-                self._path.run,
-            ):
-                group.create_task(run())
-            group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
-            await self.ingresses.queue.idle()
-            group.create_task(self.gate.run(addresses.host, addresses.gate_port, gate_port))
-            self.gate_port, self.stats_port = await gate_port, await stats_port
+            if self.pod_autoscalers.name in self._names:
+                for run in (self._follow_activators, self.deciders.run, self._path.run):
+                    group.create_task(run())
+                group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
+                self.stats_port = await stats_port
+            if self.ingresses.name in self._names:
+                group.create_task(self._follow_gateways())
+                await self.ingresses.queue.idle()
+                group.create_task(self.gate.run(addresses.host, addresses.gate_port, gate_port))
+                self.gate_port = await gate_port
             self.listening.set()
 
-    def _all(self) -> tuple[Controller, ...]:
-        return (
+    @property
+    def is_whole(self) -> bool:
+        """All of them run here."""
+        return len(self._names) == len(CONTROLLERS)
+
+    @property
+    def running(self) -> tuple[Controller, ...]:
+        """Those that run here."""
+        every = (
             self.services,
             self.configurations,
             self.revisions,
@@ -130,6 +154,7 @@ class Controllers:
             self.pod_autoscalers,
             self.ingresses,
         )
+        return tuple(one for one in every if one.name in self._names)
 
     def _now(self) -> Settings:
         return self.settings
@@ -168,6 +193,7 @@ class Controllers:
         seen.endpoints.listen(_adds(self.routes, _labelled(ROUTE_LABEL)))
         seen.revisions.listen(self._naming(BY_NAMED_REVISION))
         seen.configurations.listen(self._naming(BY_NAMED_CONFIGURATION))
+        seen.ingresses.listen(self._claims_changed)
         seen.config_maps.listen(self._settings_changed)
 
     def _naming(self, index: str) -> Callable[[Object | None, Object | None], None]:
@@ -181,6 +207,13 @@ class Controllers:
 
         return changed
 
+    def _claims_changed(self, old: Ingress | None, new: Ingress | None) -> None:
+        """Others that claim the same host: it may be theirs now, or theirs no more."""
+        before, after = (claimed_hosts(item) if item is not None else set() for item in (old, new))
+        for host in before ^ after:
+            for one in self.observed.ingresses.by(BY_HOST, host):
+                self.ingresses.queue.add(one.key)
+
     def _activators_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
         """Other activators concern every revision, as any of them may stand in its Endpoints."""
         item = new or old
@@ -190,20 +223,24 @@ class Controllers:
             for service in self.observed.serverless_services:
                 self.serverless_services.queue.add(service.key)
 
-    def _settings_changed(self, _old: ConfigMap | None, new: ConfigMap | None) -> None:
-        if new is None:
-            return
-        self.settings, problems = self.settings.changed(new.name, new.data)
-        for problem in problems:
-            log.error("config map %s is left out: %s", new.name, problem)
-        if not problems:
-            for cache, controller in (
-                (self.observed.revisions, self.revisions),
-                (self.observed.pod_autoscalers, self.pod_autoscalers),
-                (self.observed.routes, self.routes),
-            ):
-                for item in cache:
-                    controller.queue.add(item.key)
+    def _settings_changed(self, old: ConfigMap | None, new: ConfigMap | None) -> None:
+        """A map with a problem changes nothing; one that goes leaves what counts without it."""
+        if new is not None:
+            self.settings, problems = self.settings.changed(new.name, new.data)
+            for problem in problems:
+                log.error("config map %s is left out: %s", new.name, problem)
+            if problems:
+                return
+        elif old is not None and old.name in MAPS:
+            field = MAPS[old.name][0]
+            self.settings = msgspec.structs.replace(self.settings, **{field: getattr(self._defaults, field)})
+        for cache, controller in (
+            (self.observed.revisions, self.revisions),
+            (self.observed.pod_autoscalers, self.pod_autoscalers),
+            (self.observed.routes, self.routes),
+        ):
+            for item in cache:
+                controller.queue.add(item.key)
 
     def _scale_again(self, name: str) -> None:
         namespace, _, revision = name.partition("/")
@@ -222,7 +259,7 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for name in self._path.wanted():
+            for name in self._path.confirmed():
                 self._scale_again(name)
 
 

@@ -43,7 +43,8 @@ BY_NAMED_REVISION, BY_NAMED_CONFIGURATION = "named-revision", "named-configurati
 """Indexes of Routes by NAMESPACE/NAME of what their traffic names."""
 
 
-def _hosts(ingress: Ingress) -> Iterable[str]:
+def claimed_hosts(ingress: Ingress) -> set[str]:
+    """In lower case; a rule without hosts claims all of them."""
     return {host.lower() for rule in ingress.spec.rules for host in rule.hosts or (ANY_HOST,)}
 
 
@@ -80,7 +81,7 @@ class Observed:
         )
         self.pod_autoscalers = self._own(PodAutoscaler)
         self.serverless_services = self._own(ServerlessService)
-        self.ingresses = self._own(Ingress, {BY_HOST: _hosts})
+        self.ingresses = self._own(Ingress, {BY_HOST: claimed_hosts})
         self.deployments = self._cache(DEPLOYMENTS, KubeDeployment, labels=REVISION_LABEL)
         self.pods = self._cache(PODS, Pod, labels=REVISION_LABEL)
         self.kube_services = self._cache(SERVICES, KubeService)

@@ -11,7 +11,7 @@ from _frozen_importlib_external import EXTENSION_SUFFIXES, ExtensionFileLoader
 
 ENGINE = f"{__path__[0]}/_engine{EXTENSION_SUFFIXES[0]}"
 TLS = f"{__path__[0]}/_tls{EXTENSION_SUFFIXES[0]}"
-TLS_MODULES = ("certificates", "fuzz_tls", "tls", "tls_context", "tls_peer", "transport")
+TLS_MODULES = ("certificates", "fuzz_tls", "tls", "tls_context", "tls_hosts", "tls_peer", "transport")
 """Last names of the modules in the second object, as pyproject.toml lists them: no two modules share one."""
 
 

@@ -8,5 +8,9 @@ cdef class TlsContext(TlsDoor):
     cdef readonly tuple unknown_groups
 
 
+cdef class TlsHosts(TlsDoor):
+    pass
+
+
 cdef class TlsClientContext:
     cdef void* context             # shares: an SSL_CTX, counted by OpenSSL

@@ -24,6 +24,7 @@ from ext.transport.tls_context cimport (
     tls_use_groups,
     tls_wishes,
 )
+from ext.transport.tls_hosts cimport tls_hosts, tls_hosts_free, tls_hosts_front, tls_hosts_new, tls_hosts_put
 
 VERSIONS = {"1.2": TLS1_2_VERSION, "1.3": TLS1_3_VERSION}
 CALLERS = {"none": CALLERS_ANY, "optional": CALLERS_OPTIONAL, "require": CALLERS_REQUIRED}
@@ -75,6 +76,44 @@ cdef class TlsContext(TlsDoor):
         if known:
             tls_use_groups(<SSL_CTX*>self.entry.context, ":".join(known).encode())
         self.unknown_groups = tuple([name for name in groups if name not in known])
+
+    def __dealloc__(self):
+        SSL_CTX_free(<SSL_CTX*>self.entry.context)
+
+
+cdef class TlsHosts(TlsDoor):
+    """What accepted TLS connections start from where the name that they ask for decides.
+
+    hosts     name in lower case (`a.example`, `*.example`) -> TlsContext
+    default   for all other names and for none; without it such handshakes are refused
+    lowest    "1.2" or "1.3", as highest: for all of them
+    A change makes another one of these, for Engine.use_tls.
+
+    Ownership
+        entry.context  shares  an SSL_CTX that owns the table; connections and listeners count theirs
+    """
+
+    def __cinit__(self, dict hosts not None, TlsContext default=None, str lowest="1.2", str highest="1.3"):
+        cdef tls_hosts* table
+        cdef TlsContext context
+        cdef bytes text
+        cdef bint wild
+        table = tls_hosts_new(len(hosts), <SSL_CTX*>default.entry.context if default is not None else NULL)
+        if table is NULL:
+            raise MemoryError()
+        try:
+            for name, context in hosts.items():
+                wild = name.startswith("*.")
+                text = (name[1:] if wild else name).encode()
+                if not tls_hosts_put(table, text, len(text), wild, <SSL_CTX*>context.entry.context):
+                    raise MemoryError()
+        except BaseException:
+            tls_hosts_free(table)
+            raise
+        self.entry.accept = tls_accept
+        self.entry.context = tls_hosts_front(table, VERSIONS[lowest], VERSIONS[highest])
+        if self.entry.context is NULL:
+            raise MemoryError()
 
     def __dealloc__(self):
         SSL_CTX_free(<SSL_CTX*>self.entry.context)

@@ -29,6 +29,8 @@ cdef enum order_kind:
     ORDER_TLS                # new connections of this listener use this context
     ORDER_DRAIN              # answers close their connections, probes are refused
     ORDER_GO_ON              # undo ORDER_DRAIN
+    ORDER_ENDPOINTS          # use this set of a roster
+    ORDER_HEALTH             # kubelet probes of an activator are answered so
     ORDER_STOP               # leave the loop
 
 cdef struct order:

@@ -12,6 +12,7 @@ the last turn, fire timers, hand over what was written, bury what ended.
 cimport cython
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 from posix.unistd cimport close, read, write
 
 from ext.base.arena cimport ARENA_CHUNK
@@ -19,8 +20,9 @@ from ext.base.chain cimport block_pool_init
 from ext.base.clock cimport clock_now_ns
 from ext.base.links cimport links_empty, links_init
 from ext.base.slab cimport slab_clear, slab_init
+from ext.base.span cimport span, span_of
 from ext.http.head cimport field
-from ext.live cimport Live
+from ext.live cimport Change, Live, endpoint_change, live_adopt
 from ext.loop.mailbox cimport letter, mailbox_close, mailbox_open, mailbox_post, mailbox_read
 from ext.loop.poller cimport poller_add, poller_close, poller_handle, poller_open, poller_wait
 from ext.loop.timers cimport timers_fire, timers_init, timers_wait_ms
@@ -38,6 +40,7 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
+from ext.proxy.context cimport HEALTH_MAX
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
 from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
@@ -139,6 +142,11 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
         h2_servers_drain(&t.w)
     elif o.kind == ORDER_GO_ON:
         t.w.draining = False
+    elif o.kind == ORDER_ENDPOINTS:
+        live_adopt(<const endpoint_change*>o.what, t.w.id)
+    elif o.kind == ORDER_HEALTH:
+        t.proxy.health_len = (<const span*>o.what).len
+        memcpy(t.proxy.health, (<const span*>o.what).at, t.proxy.health_len)
     else:
         t.stopping = True
     sem_post(o.done)
@@ -369,6 +377,43 @@ cdef class Engine:
     def drain(self, bint draining):
         """Probes are refused and connections close after their answer, or no longer."""
         self.tell(ORDER_DRAIN if draining else ORDER_GO_ON, 0, NULL, NULL)
+
+    def endpoints(self, str name, endpoints, bint unlimited=False):
+        """Who serves that target from now on; gives the version of the set, which all workers use when this returns.
+
+        endpoints  (host, port, requests at once), all that are well; those that were set aside come back.
+        unlimited  any number of requests at once; for a target that does not hold it is always so.
+        Raises     ValueError when something is wrong with them: then nothing has changed.
+        """
+        cdef Change change = self.live.prepare(name, endpoints, unlimited)
+        if change.c.next is not NULL:
+            self.tell(ORDER_ENDPOINTS, 0, &change.c, NULL)
+        return self.live.finish(change)
+
+    def forget(self, str name):
+        """Lets go of a target that no plan in use has; requests that wait there keep waiting until their time is up."""
+        if self.live.comes_and_goes(name):
+            self.endpoints(name, [], self.live.is_unlimited(name))
+        self.live.forget(name)
+
+    @property
+    def events_fd(self):
+        """Readable while take_events has something to give."""
+        return self.live.events_fd()
+
+    def take_events(self):
+        """As Live.take_events gives them."""
+        return self.live.take_events()
+
+    def report(self):
+        """As Live.report gives it."""
+        return self.live.report()
+
+    def health(self, str reason=None):
+        """Why an activator's kubelet probes fail; None: they succeed."""
+        cdef bytes text = (reason or "").encode()[:HEALTH_MAX]
+        cdef span told = span_of(text, len(text))
+        self.tell(ORDER_HEALTH, 0, &told, NULL)
 
     def stop(self):
         """Ends the workers; what still runs is cut off."""

@@ -14,9 +14,16 @@ cdef class Plan:
     Ownership
         c            inline
         c.trusted    owns    one array
+        c.domain     owns    its text
+        c.targets    shares  the directory; a plan without changes has that of the plan before
+        c.hosts      shares  the table, likewise
         c.services   shares  targets, counted; they outlive plans
     """
     cdef proxy_plan c
     cdef readonly int version
 
     cdef void take_trusted(self, trusted) except *
+    cdef void take_domain(self, bytes domain) except *
+    cdef void take_targets(self, live, dict targets, Plan previous, without) except *
+    cdef void take_hosts(self, dict hosts, Plan previous) except *
+    cdef void take_services(self, live, dict services, int role) except *

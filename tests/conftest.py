@@ -13,7 +13,9 @@ import pytest
 from tests.origin import Origin
 
 if TYPE_CHECKING:
+    from tests.gatewayfixture import Gateway
     from tests.proxyfixture import Proxy
+    from tests.targetfixture import Targets
 
 pytest_plugins = ("tests.specplugin",)
 
@@ -64,5 +66,46 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[Callable[..., Proxy]]:
         return made[-1]
 
     yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def targets() -> Iterator[Callable[..., Targets]]:
+    """Makes engines whose targets' endpoints come and go; all are stopped and checked at the end."""
+    from tests.targetfixture import Targets
+
+    made: list[Targets] = []
+
+    def make(**settings: Any) -> Targets:
+        made.append(Targets(**settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[..., Gateway]]:
+    """Makes engines with routes; all are stopped and checked at the end."""
+    from tests.gatewayfixture import Gateway
+
+    made: list[Gateway] = []
+
+    def make(**settings: Any) -> Gateway:
+        made.append(Gateway(**settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def pods() -> Iterator[list[Origin]]:
+    """Five upstreams that answer by script, in the order of their addresses."""
+    made = [Origin() for _ in range(5)]
+    yield sorted(made, key=lambda origin: f"127.0.0.1:{origin.port}")
     for one in made:
         one.close()

@@ -125,7 +125,7 @@ class Plane:
             quiet = 0
             while quiet < 10:
                 before = len(self.writer.writes)
-                for one in self.controllers._all():
+                for one in self.controllers.running:
                     await one.queue.idle()
                 await asyncio.sleep(0.05)  # the watches bring what was written last
                 quiet = quiet + 1 if len(self.writer.writes) == before else 0
@@ -257,6 +257,27 @@ async def gateway(port: int, name: str = "g") -> None:
             await socket.send(json.dumps({"applied": {"version": version}}))
 
 
+def controllers_of(client: Client) -> Controllers:
+    place = GatewayPlace("penstock.dev", "gateway.example.com", f"gateway.{SYSTEM}.svc.cluster.local")
+    around = Surroundings(system_namespace=SYSTEM, gateways=place, addresses=Addresses(stats_port=0))
+    return Controllers(client, around, settings())
+
+
+@asynccontextmanager
+async def another(plane: Plane) -> AsyncIterator[Controllers]:
+    """Other controllers of the same objects, to which no gateway has come yet."""
+    async with client_of(plane.kubeconfig, "penstock-controller") as client:
+        controllers = controllers_of(client)
+        task = asyncio.create_task(controllers.run())
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await controllers.listening.wait()
+            yield controllers
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
 @asynccontextmanager
 async def plane(kubeconfig: Path, namespace: str, kubectl_path: str) -> AsyncIterator[Plane]:
     """Everything runs, until the block ends."""
@@ -265,9 +286,7 @@ async def plane(kubeconfig: Path, namespace: str, kubectl_path: str) -> AsyncIte
         client_of(kubeconfig, "penstock-controller", CountingClient) as writer,
     ):
         assert isinstance(writer, CountingClient)
-        place = GatewayPlace("penstock.dev", "gateway.example.com", f"gateway.{SYSTEM}.svc.cluster.local")
-        around = Surroundings(system_namespace=SYSTEM, gateways=place, addresses=Addresses(stats_port=0))
-        controllers = Controllers(writer, around, settings())
+        controllers = controllers_of(writer)
         kubelet = Kubelet(client)
         tasks = [asyncio.create_task(controllers.run()), asyncio.create_task(kubelet.run())]
         listening = asyncio.create_task(controllers.listening.wait())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import sysconfig
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,15 +14,17 @@ from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import Cluster, Context, User
 
 from controller.api.core import Endpoints
+from controller.local import forkserver
 from controller.local.api.server import Server
 from controller.local.deployments import NodeDeployment
 from controller.local.images import Images
 from controller.local.node import Node, NodeSettings
 from controller.local.pod import NodePod
+from controller.local.process import birth
 from dataplane.kube.client import STRATEGIC_PATCH, Client
 from dataplane.kube.errors import NotFound
 from dataplane.kube.resource import DEPLOYMENTS, ENDPOINTS, PODS, Resource
-from tests.sidecarfixture import BASE, command
+from tests.sidecarfixture import BASE, ROOT, command
 
 NAMESPACE = "default"
 REVISION = "hello-00001"
@@ -32,7 +35,7 @@ PATIENCE_S = 10.0
 Object = dict[str, Any]
 
 APP = """\
-import os, signal, socket, sys, time
+import os, signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Answer(BaseHTTPRequestHandler):
@@ -130,10 +133,10 @@ PRIVATE: Object = {
 class Machine:
     """One node with its API server."""
 
-    def __init__(self, client: Client, node: Node, images: Images, folder: Path) -> None:
+    def __init__(self, client: Client, node: Node, folder: Path) -> None:
         self.client = client
         self.node = node
-        self.images = images
+        self.images = Images(folder / "images")
         self.folder = folder
 
     def image(self, name: str = "hello", source: str = APP) -> str:
@@ -159,6 +162,41 @@ class Machine:
 
     async def deployment(self) -> NodeDeployment:
         return await self.client.read(DEPLOYMENTS, NAMESPACE, DEPLOYMENT, NodeDeployment)
+
+    async def pod(self) -> NodePod:
+        """The only one."""
+        (found,) = await self.pods()
+        return found
+
+    async def app(self) -> Object:
+        """Status of the app's container of the first pod; empty before there is one."""
+        for pod in await self.pods():
+            for status in pod.status.get("containerStatuses", ()):
+                if status["name"] == "user-container":
+                    return dict(status)
+        return {}
+
+    async def waits(self, reason: str) -> str:
+        """Returns the message with which the app's container waits for that reason."""
+
+        async def waiting() -> str:
+            found = (await self.app()).get("state", {}).get("waiting", {})
+            return str(found["message"]) if found.get("reason") == reason else ""
+
+        return str(await self.until(waiting, reason))
+
+    async def ready(self, count: int = 1) -> tuple[str, ...]:
+        """Returns the addresses once there are so many."""
+
+        async def enough() -> list[tuple[str, ...]]:
+            found = await self.addresses()
+            return [found] if len(found) == count else []
+
+        return tuple((await self.until(enough, f"{count} ready"))[0])
+
+    async def ended(self, pid: int) -> None:
+        """Returns when a process is no more."""
+        await self.until(lambda: birth(pid) is None, f"end of {pid}")
 
     async def addresses(self) -> tuple[str, ...]:
         """Those that serve."""
@@ -193,26 +231,44 @@ async def machine(folder: Path, **settings: Any) -> AsyncIterator[Machine]:
 async def serving(folder: Path) -> AsyncIterator[Client]:
     """The API server, and a client of it."""
     server = Server(folder / "api")
-    async with server.running(), Client(config(server), "penstock-node") as client:
+    async with server.running(), Client(config(server.plain_url, server.token), "penstock-node") as client:
         yield client
 
 
-def config(server: Server) -> SingleConfig:
-    user = User(token=server.token)
-    return SingleConfig("penstock", Context(cluster="penstock"), Cluster(server=server.plain_url), user)
+def config(url: str, token: str) -> SingleConfig:
+    return SingleConfig("penstock", Context(cluster="penstock"), Cluster(server=url), User(token=token))
 
 
 @asynccontextmanager
 async def running(client: Client, folder: Path, **settings: Any) -> AsyncIterator[Machine]:
     """A node on an API server that runs."""
-    images = Images(folder / "images")
-    said = {"stop_s": 2.0, "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"}} | settings
-    node = Node(client, images, NodeSettings(state=folder / "state", sidecar=tuple(command()), **said))
+    node = make_node(client, folder, **settings)
     task = asyncio.create_task(node.run())
     try:
-        yield Machine(client, node, images, folder)
+        yield Machine(client, node, folder)
     finally:
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled() and task.exception() is not None:
             task.result()
+
+
+def make_node(client: Client, folder: Path, **settings: Any) -> Node:
+    """With a sidecar of this checkout, which does not wait long for the last request."""
+    said: Object = {
+        "stop_s": 2.0,
+        "sidecar_environment": {"PENSTOCK_QUIET_MS": "200"},
+        "forkserver": forkserver.command(ROOT, Path(sysconfig.get_path("purelib"))),
+    } | settings
+    made = NodeSettings(state=folder / "state", sidecar=tuple(command()), **said)
+    return Node(client, Images(folder / "images"), made)
+
+
+async def node_alone(folder: Path, url: str, token: str) -> None:
+    """A node in a process of its own, for tests that kill it."""
+    async with Client(config(url, token), "penstock-node") as client:
+        await make_node(client, folder).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(node_alone(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

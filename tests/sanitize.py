@@ -53,7 +53,7 @@ THREAD = Sanitizer(
     libraries=("libtsan.so",),
     # The interpreter is not compiled for it and would be blamed for its own locks.
     options={"TSAN_OPTIONS": "ignore_noninstrumented_modules=1:log_path={log}"},
-    tests=("tests/unit/ext/admission", "tests/unit/ext/loop", "tests/unit/ext/stats"),
+    tests=("tests/unit/ext/admission", "tests/unit/ext/loop", "tests/unit/ext/stats", "tests/unit/ext/upstream"),
 )
 SANITIZERS = {"address": ADDRESS, "thread": THREAD}
 

@@ -15,7 +15,7 @@ from .decide import BURST_UNLIMITED, Decision, Load, first_excess, first_memory
 from .made import History, KnativeQuestion, Made, PredictiveQuestion
 from .pods import Starts, ready_count
 from .policy import PREDICTIVE, RevisionPolicy
-from .predict import START_S, Aim, Need, Trail
+from .predict import START_S, Aim, Need, first_trail
 from .window import Window
 
 START_WEIGHT = 0.3
@@ -45,10 +45,11 @@ class Decider:
         self._starts = Starts()
         self.observe(pods, now_s)
         self._memory = first_memory(self.ready, now_s)
-        self._trail = Trail(pods=self.ready)
+        self._trail = first_trail(self.ready, now_s, wanted.policy.stable_s - wanted.panic_s)
         self._ahead_s = 0.0
-        self._stable = {metric: self._window(wanted.policy.stable_s) for metric in (CONCURRENCY, RPS)}
-        self._panic = {metric: self._window(wanted.panic_s) for metric in (CONCURRENCY, RPS)}
+        stable_s, panic_s = _lengths(wanted)
+        self._stable = {metric: Window(stable_s, wanted.weighting) for metric in (CONCURRENCY, RPS)}
+        self._panic = {metric: Window(panic_s, wanted.weighting) for metric in (CONCURRENCY, RPS)}
 
     @property
     def metric(self) -> str:
@@ -57,13 +58,14 @@ class Decider:
 
     def change(self, wanted: RevisionPolicy) -> None:
         """Another policy from now on; what was measured stays (B-02)."""
-        if wanted.policy.stable_s != self.wanted.policy.stable_s:
-            self._stable = {metric: one.resized(wanted.policy.stable_s) for metric, one in self._stable.items()}
-        if wanted.panic_s != self.wanted.panic_s:
-            self._panic = {metric: one.resized(wanted.panic_s) for metric, one in self._panic.items()}
+        before, self.wanted = _lengths(self.wanted), wanted
+        stable_s, panic_s = _lengths(wanted)
+        if stable_s != before[0]:
+            self._stable = {metric: one.resized(stable_s) for metric, one in self._stable.items()}
+        if panic_s != before[1]:
+            self._panic = {metric: one.resized(panic_s) for metric, one in self._panic.items()}
         for window in (*self._stable.values(), *self._panic.values()):
             window.weighting = wanted.weighting
-        self.wanted = wanted
 
     def observe(self, pods: Iterable[Pod], now_s: float) -> bool:
         """The pods as they are; True when another number of them is ready."""
@@ -86,7 +88,10 @@ class Decider:
         grown = self.activity.take(report.sender, report.life, report.sequence, report.time_s, counts, now_s)
         if grown is None:
             return False
-        busy_s, requests = self._ahead(counts, *grown)
+        if self._is_predictive:
+            busy_s, requests = grown.busy_s - grown.waited_s, grown.requests  # who waits is counted on its own
+        else:
+            busy_s, requests = self._ahead(counts, grown.busy_s, grown.requests)
         self._record(CONCURRENCY, busy_s, now_s)
         self._record(RPS, requests, now_s)
         return self._is_predictive or (self.pods <= 0 and counts.running + counts.waiting > 0)
@@ -119,6 +124,9 @@ class Decider:
 
     def averages(self, metric: str, now_s: float) -> tuple[float, float]:
         """Over the stable and the panic window."""
+        if self._is_predictive:
+            least_s = self.wanted.panic_s
+            return self._stable[metric].mean(now_s, least_s), self._panic[metric].mean(now_s, least_s)
         return self._stable[metric].average(now_s), self._panic[metric].average(now_s)
 
     def is_idle(self, now_s: float) -> bool:
@@ -140,7 +148,7 @@ class Decider:
 
     def _ahead(self, counts: Counts, busy_s: float, requests: float) -> tuple[float, float]:
         """Upstream's algorithm knows averages only: what wakes it up counts in advance, and less afterwards."""
-        if not self._is_predictive and self.pods <= 0 and not self._ahead_s and counts.running + counts.waiting:
+        if self.pods <= 0 and not self._ahead_s and counts.running + counts.waiting:
             self._ahead_s = FIRST_REQUEST
             return busy_s + FIRST_REQUEST, max(requests, 1.0)
         taken_s = min(busy_s, self._ahead_s)
@@ -151,26 +159,34 @@ class Decider:
         return Aim(
             target=self.wanted.policy.target,
             limit=self.wanted.container_concurrency,
+            long_s=self.wanted.policy.stable_s,
             short_s=self.wanted.panic_s,
             burst_capacity=self.wanted.policy.burst_capacity,
             activation_scale=self.wanted.policy.activation_scale,
         )
 
     def _need(self, stable: float, short: float, now_s: float) -> Need:
+        per_s, arrived = self.activity.arriving(now_s)
+        is_rps = self.metric == RPS
         return Need(
             ready=self.ready,
             stable=stable,
             short=short,
-            recent=self.activity.recent(now_s) if self.metric != RPS else short,
+            recent=short if is_rps else self.activity.recent(now_s),
+            coming=per_s if is_rps else per_s * self.activity.request_s,
+            arrived=arrived,
             running=self.activity.running(),
             waiting=self.activity.waiting(),
             request_s=self.activity.request_s,
             start_s=self.start_s,
         )
 
-    def _window(self, length_s: float) -> Window:
-        return Window(length_s, self.wanted.weighting)
-
     def _record(self, metric: str, value: float, now_s: float) -> None:
         self._stable[metric].record(now_s, value)
         self._panic[metric].record(now_s, value)
+
+
+def _lengths(wanted: RevisionPolicy) -> tuple[float, float]:
+    """Of the stable and the panic window; our own averages want one bucket more."""
+    more_s = 1.0 if wanted.algorithm == PREDICTIVE else 0.0
+    return wanted.policy.stable_s + more_s, wanted.panic_s + more_s

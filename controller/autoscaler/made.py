@@ -53,8 +53,8 @@ class Made(msgspec.Struct, frozen=True):
 class History:
     """The decisions of one revision that changed something, and the last one of all."""
 
-    def __init__(self) -> None:
-        self._changes: deque[Made] = deque(maxlen=KEPT)
+    def __init__(self, kept: int = KEPT) -> None:
+        self._changes: deque[Made] = deque(maxlen=kept)
         self.last: Made | None = None
 
     def add(self, made: Made) -> None:

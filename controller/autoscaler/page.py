@@ -6,6 +6,7 @@ import msgspec
 
 from dataplane.contract.decisions import PREFIX
 
+from .bounds import UNKNOWN
 from .deciders import Deciders
 from .made import Made
 
@@ -13,12 +14,12 @@ from .made import Made
 class DecisionsPage(msgspec.Struct, frozen=True):
     """As `contract.decisions` has it; there stands what each field means."""
 
-    revision: str
-    pods: int
-    ready: int
-    start_s: float
-    request_s: float
     decisions: list[Made]
+    revision: str = ""
+    pods: int = UNKNOWN
+    ready: int = 0
+    start_s: float = 0.0
+    request_s: float = 0.0
 
 
 def page(deciders: Deciders, path: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from controller.api import autoscaling as keys
 from controller.api.autoscaling import PodAutoscaler
-from controller.api.meta import PROGRESS_DEADLINE, annotation
+from controller.api.meta import PROGRESS_DEADLINE_SPELLINGS, annotation
 from controller.api.values import NS_PER_S, duration_ns, integer, number
 from controller.config.settings import Settings
 
@@ -89,7 +89,7 @@ def _limits(said: _Said, settings: Settings, stable_s: float, burst: float) -> S
         stable_s=stable_s,
         grace_s=config.scale_to_zero_grace_period_s,
         retention_s=said.seconds(keys.POD_RETENTION, config.pod_retention_period_s),
-        progress_deadline_s=said.seconds((PROGRESS_DEADLINE,), settings.deployment.progress_deadline_s),
+        progress_deadline_s=said.seconds(PROGRESS_DEADLINE_SPELLINGS, settings.deployment.progress_deadline_s),
         burst_capacity=burst,
     )
 

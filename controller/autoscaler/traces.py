@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import cos, pi
@@ -38,14 +37,9 @@ class Trace:
     arrivals: tuple[Arrival, ...]
     length_s: float
     steps: tuple[tuple[float, float], ...]
-    """(from when on, requests at once on average): where the load changes abruptly."""
-    is_steady: bool = True
-    """Between two steps the load stays as it is; else it moves all the time, and there is no right scale."""
-
-    def at_once(self, at_s: float) -> float:
-        """Requests at once that the trace means to have, where it is steady."""
-        index = bisect_right([start_s for start_s, _ in self.steps], at_s) - 1
-        return self.steps[index][1] if index >= 0 else 0.0
+    """(from when on, requests at once on average): where it changes abruptly; none where it moves all the time."""
+    goes_on: bool = True
+    """More requests follow after a step; else these were all."""
 
 
 def step(seed: int = 1, low: float = 20.0, high: float = 200.0, plateau_s: float = 120.0) -> Trace:
@@ -66,13 +60,13 @@ def ramp(seed: int = 1, high: float = 300.0, rise_s: float = 180.0) -> Trace:
     def level(at_s: float) -> float:
         return high * max(0.0, 1 - abs(at_s - 10.0 - rise_s) / rise_s)
 
-    return Trace("ramp", _poisson(level, high, 10.0 + 2 * rise_s, seed), 130.0 + 2 * rise_s, (), is_steady=False)
+    return Trace("ramp", _poisson(level, high, 10.0 + 2 * rise_s, seed), 130.0 + 2 * rise_s, ())
 
 
 def burst(_seed: int = 1, count: int = 100, takes_s: float = REQUEST_S, at_s: float = 10.0) -> Trace:
     """Many requests in the same moment, from zero."""
     arrivals = tuple(Arrival(at_s + i * 1e-5, takes_s) for i in range(count))
-    return Trace("burst", arrivals, at_s + 110.0, ((at_s, float(count)), (at_s + 2 * takes_s, 0.0)))
+    return Trace("burst", arrivals, at_s + 110.0, ((at_s, float(count)), (at_s + 2 * takes_s, 0.0)), goes_on=False)
 
 
 def day(seed: int = 1, high: float = 60.0, length_s: float = 3600.0) -> Trace:
@@ -82,7 +76,7 @@ def day(seed: int = 1, high: float = 60.0, length_s: float = 3600.0) -> Trace:
         wave = (1 - cos(2 * pi * at_s / length_s)) / 2
         return high * wave**2 if wave > NIGHT else 0.0
 
-    return Trace("day", _poisson(level, high, length_s, seed), length_s + 120.0, (), is_steady=False)
+    return Trace("day", _poisson(level, high, length_s, seed), length_s + 120.0, ())
 
 
 NIGHT = 0.1
@@ -116,7 +110,7 @@ def read(path: Path) -> Trace:
     arrivals.sort(key=lambda one: one.at_s)
     start_s = arrivals[0].at_s
     moved = tuple(Arrival(one.at_s - start_s, one.takes_s) for one in arrivals)
-    return Trace(path.stem, moved, moved[-1].at_s + 120.0, (), is_steady=False)
+    return Trace(path.stem, moved, moved[-1].at_s + 120.0, ())
 
 
 def _arrival(row: object, number: int, problems: list[str]) -> Arrival | None:

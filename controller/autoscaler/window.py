@@ -20,7 +20,7 @@ _WEIGHT_MIN = 0.2
 class Window:
     """One quantity of one revision. Times are Unix seconds, with fractions; they need not ascend."""
 
-    __slots__ = ("_buckets", "_first", "_last", "length_s", "weighting")
+    __slots__ = ("_began_s", "_buckets", "_first", "_last", "length_s", "weighting")
 
     def __init__(self, length_s: float, weighting: str = LINEAR) -> None:
         self.length_s = length_s
@@ -28,10 +28,13 @@ class Window:
         self._buckets = [0.0] * ceil(length_s)
         self._first = 0
         self._last: int | None = None
+        self._began_s = 0.0
 
     def record(self, now_s: float, value: float) -> None:
         """Adds what was reported at `now_s`; what is older than the window is ignored."""
         at, size = floor(now_s), len(self._buckets)
+        if value and not any(self._buckets):
+            self._began_s = now_s
         if self._last is None or at - self._last >= size:
             self._buckets = [0.0] * size
             self._first = self._last = at
@@ -60,6 +63,20 @@ class Window:
         covered = min(self._last - self._first + 1, size - silent)
         return _rounded((sum(self._buckets) - gone) / covered)
 
+    def mean(self, now_s: float, least_s: float) -> float:
+        """Since the load began, over the window at most and `least_s` at least; silence counts as zeros.
+
+        For reports that come many times in a second: the newest second counts as far as it has passed, and one
+        bucket more than the window's length is wanted, so that it is never cut short.
+        """
+        size, now = len(self._buckets), floor(now_s)
+        if self._last is None or now - self._last >= size:
+            return 0.0
+        # Slots that silence has used up since, whose content is a window old.
+        total = sum(self._buckets) - sum(self._buckets[second % size] for second in range(self._last + 1, now + 1))
+        covered_s = min(now_s - self._began_s, size - 1 + now_s - now)
+        return max(0.0, total) / max(covered_s, least_s)
+
     def is_empty(self, now_s: float) -> bool:
         """Nothing was recorded for longer than the window."""
         return self._last is None or floor(now_s) - self._last > self.length_s
@@ -73,6 +90,7 @@ class Window:
         kept = min(size, len(made._buckets), self._last - self._first + 1)
         for second in range(self._last - kept + 1, self._last + 1):
             made.record(second, self._buckets[second % size])
+        made._began_s = self._began_s
         return made
 
     def _weighted(self, now: int) -> float:

@@ -50,7 +50,9 @@ def deploy(
     wanted = program(folder, name, command)
     patience_s = 0.0 if no_wait else seconds("--timeout", timeout)
     annotations = pairs("--annotation", annotation)
-    annotations |= {key: str(value) for key, value in ((MIN_SCALE, min_scale), (MAX_SCALE, max_scale)) if value is not None}
+    annotations |= {
+        key: str(value) for key, value in ((MIN_SCALE, min_scale), (MAX_SCALE, max_scale)) if value is not None
+    }
     spec: Object = {"env": [{"name": key, "value": value} for key, value in pairs("--env", env).items()]}
     document = service(wanted.name, namespace, spec, annotations, concurrency)
     with Progress(quiet=output == Output.JSON) as progress:
@@ -59,7 +61,9 @@ def deploy(
     _tell(made, output, took_s, is_waited=not no_wait)
 
 
-def service(name: str, namespace: str, container: Object, annotations: dict[str, str], concurrency: int | None) -> Object:
+def service(
+    name: str, namespace: str, container: Object, annotations: dict[str, str], concurrency: int | None
+) -> Object:
     """The Service as it is applied; the image is filled in later."""
     template: Object = {"spec": {"containers": [{key: value for key, value in container.items() if value}]}}
     if annotations:

@@ -108,9 +108,7 @@ def reset(yes: Yes = False, state_dir: StateDir = None, output: AsOutput = Outpu
 def _serve(home: Home, port: int, phase: Callable[[str], None], ready: Callable[[Running], None]) -> None:
     """Everything, until it is told to end. Raises Problem."""
     home.make()
-    logging.basicConfig(
-        filename=home.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(filename=home.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     from controller.local import up as local

@@ -24,7 +24,9 @@ class Output(StrEnum):
 
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state-dir", envvar="PENSTOCK_STATE_DIR", help="Folder of `penstock up`; usually by XDG_STATE_HOME."),
+    typer.Option(
+        "--state-dir", envvar="PENSTOCK_STATE_DIR", help="Folder of `penstock up`; usually by XDG_STATE_HOME."
+    ),
 ]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace.")]
 AsOutput = Annotated[Output, typer.Option("--output", "-o", help="Text for people, JSON for programs.")]

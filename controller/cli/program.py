@@ -51,7 +51,9 @@ def _found(place: Path) -> tuple[str, ...]:
     if place.is_file():
         if place.suffix == ".py":
             return ("python3", "-u", place.name)
-        raise Problem(f"FOLDER: {place.name} is neither a folder nor a Python file", 'say --command "./' + place.name + '"')
+        raise Problem(
+            f"FOLDER: {place.name} is neither a folder nor a Python file", 'say --command "./' + place.name + '"'
+        )
     procfile = place / "Procfile"
     if procfile.is_file():
         for line in procfile.read_text(errors="replace").splitlines():

@@ -156,7 +156,9 @@ def _revision(revision: Revision, pods: list[Pod]) -> str:
     image = revision.serving_container.get("image", "").partition("@")
     short = f"{image[0]}@{image[2][:19]}" if image[2] else image[0]
     old = age(revision.metadata.creation_timestamp)
-    return f"{revision.name}  {_ready(revision.status.conditions)}, {ready} of {len(mine)} pods ready, {old} old, {short}"
+    return (
+        f"{revision.name}  {_ready(revision.status.conditions)}, {ready} of {len(mine)} pods ready, {old} old, {short}"
+    )
 
 
 def _pod(pod: Pod) -> str:
@@ -171,5 +173,3 @@ def _waiting(pod: Pod) -> str:
 
 def _block(title: str, rows: list[str]) -> str:
     return "\n".join([f"  {title}", *(f"    {line}" for row in rows for line in row.splitlines())])
-
-

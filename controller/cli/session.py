@@ -36,7 +36,9 @@ class Session:
         here = [one.name for one in found if one.namespace == namespace]
         elsewhere = [one.namespace for one in found if one.name == name]
         fix = f"it is in namespace {' and '.join(sorted(elsewhere))}: add -n" if elsewhere else nearest(name, here)
-        raise Problem(f'service "{name}" is not there (namespace {namespace})', fix or "penstock deploy FOLDER makes one")
+        raise Problem(
+            f'service "{name}" is not there (namespace {namespace})', fix or "penstock deploy FOLDER makes one"
+        )
 
     async def revisions(self, service: Service) -> list[Revision]:
         """Newest first."""

@@ -19,7 +19,9 @@ def revision_of(said: str, service: str, known: Sequence[str]) -> str:
         return said
     if said.isdecimal() and f"{service}-{int(said):05d}" in known:
         return f"{service}-{int(said):05d}"
-    raise Problem(f'revision "{said}" is not there', nearest(said, known) or f"use one of {', '.join(known)}, or {LATEST}")
+    raise Problem(
+        f'revision "{said}" is not there', nearest(said, known) or f"use one of {', '.join(known)}, or {LATEST}"
+    )
 
 
 def split(said: Sequence[str], service: str, known: Sequence[str]) -> dict[str, int]:
@@ -75,7 +77,9 @@ def tags_of(traffic: Sequence[TrafficTarget]) -> dict[str, str]:
 def canary_of(shares: dict[str, int], newest_first: Sequence[str]) -> tuple[str, str]:
     """The revision that serves now and the new one. Raises Problem when there are no two."""
     if len(newest_first) < 2:
-        raise Problem("--canary: there is one revision only", "deploy another one first: penstock deploy … --no-traffic")
+        raise Problem(
+            "--canary: there is one revision only", "deploy another one first: penstock deploy … --no-traffic"
+        )
     new = newest_first[0]
     others = {name: percent for name, percent in shares.items() if name != new}
     stable = max(others, key=lambda name: others[name]) if others else newest_first[1]

@@ -39,7 +39,9 @@ Object = dict[str, Any]
 def traffic(
     name: Annotated[str, typer.Argument(help="Service.", show_default=False)],
     more: Annotated[list[str] | None, typer.Argument(help="More of --to.", show_default=False)] = None,
-    to: Annotated[list[str] | None, typer.Option("--to", help="REVISION=PERCENT; a number, or @latest, will do.")] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="REVISION=PERCENT; a number, or @latest, will do.")
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="REVISION=TAG: a host of its own.")] = None,
     canary: Annotated[str, typer.Option("--canary", help="Percents of the newest revision, such as 10,50,100.")] = "",
     step: Annotated[str, typer.Option("--step", help="Between two steps of a canary.")] = "30s",

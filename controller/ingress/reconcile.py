@@ -81,10 +81,7 @@ class IngressReconciler:
 
     def waiting(self) -> list[Key]:
         """Ingresses that are waiting for a gateway to acknowledge them, and need not any more."""
-        done = [key for key, version in self._needs.items() if self._gate.is_applied(version)]
-        for key in done:
-            del self._needs[key]
-        return done
+        return [key for key, version in self._needs.items() if self._gate.is_applied(version)]
 
     def _work(self, ingress: Ingress, name: str, conditions: Conditions) -> None:
         hosts = translate.hosts_of(ingress)
@@ -98,6 +95,7 @@ class IngressReconciler:
             self._needs.pop(ingress.key, None)
         conditions.mark_true(NETWORK_CONFIGURED)
         if lost:
+            self._needs.pop(ingress.key, None)
             said = ", ".join(f'"{host}" belongs to {owner}' for host, owner in sorted(lost.items()))
             conditions.mark_false(LOAD_BALANCER_READY, DOMAIN_CONFLICT, f"Hosts that others claim: {said}.")
             return

@@ -6,10 +6,12 @@ Source: Kubernetes, "Pod Lifecycle": states, restarts, probes, hooks, terminatio
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from controller.api.meta import timestamp
@@ -29,7 +31,11 @@ CALM_S = 600.0
 
 CONFIG_ERROR = "CreateContainerConfigError"
 CREATING = "ContainerCreating"
+CREATE_ERROR = "CreateContainerError"
+PULL_ERROR = "ErrImagePull"
 BACK_OFF = "CrashLoopBackOff"
+BACK_OFFS = {PULL_ERROR: "ImagePullBackOff"}
+"""What a reason is called when it has come again."""
 
 
 class Refused(Exception):
@@ -49,6 +55,8 @@ class Ready:
     place: probes.Place
     image_id: str = ""
     limits: Limits | None = None
+    start: Callable[[Begin, Path], Awaitable[Process]] | None = None
+    """Another way to start it than the usual one. Raises StartError."""
 
 
 class Surroundings(Protocol):
@@ -115,12 +123,19 @@ class Container:
             made["containerID"] = f"process://{self.process.pid}"
         return made
 
-    async def live(self, adopted: Process | None = None, since: str = "") -> None:
-        """Until `stop`. With a process that runs already it begins there."""
-        if adopted is not None:
+    def resume(self, process: Process, since: str, *, ready: bool) -> None:
+        """Before `live`: a process of an earlier node runs, and nobody is told otherwise."""
+        self.process = process
+        self.state = {"running": {"startedAt": since}}
+        self.is_started = True
+        self.is_ready = ready
+
+    async def live(self) -> None:
+        """Until `stop`."""
+        if self.process is not None:
             with suppress(Refused):
                 self._take(await self._pod.prepare(self.spec))
-            await self._run(adopted, since)
+            await self._run(self.process, self.state["running"]["startedAt"])
         while not self._leaving.is_set():
             if not await self._once():
                 await self._pause()
@@ -143,13 +158,10 @@ class Container:
                 await asked
         await process.end(by)
 
-    def kill(self) -> None:
-        """At once."""
-        self._leaving.set()
+    def signal(self, number: signal.Signals) -> None:
+        """Now, beside whatever `stop` is waiting for."""
         if self.process is not None:
-            import signal
-
-            self.process.signal(signal.SIGKILL)
+            self.process.signal(number)
 
     async def _once(self) -> bool:
         """One run; whether the next may follow at once."""
@@ -157,19 +169,28 @@ class Container:
             ready = await self._pod.prepare(self.spec)
         except Refused as wrong:
             self._failures += 1
-            self._set({"waiting": {"reason": wrong.reason, "message": wrong.message}})
+            reason = BACK_OFFS.get(wrong.reason, wrong.reason) if self._failures > 1 else wrong.reason
+            self._set({"waiting": {"reason": reason, "message": wrong.message}})
             return False
         if self._leaving.is_set():
             return False
         self._take(ready)
-        log = self._pod.logs.begin(self._pod.namespace, self._pod.name, self.name)
         now = timestamp(time.time())
         try:
-            process = Process.start(ready.begin, log)
+            log = self._pod.logs.begin(self._pod.namespace, self._pod.name, self.name)
+            process = await ready.start(ready.begin, log) if ready.start else Process.start(ready.begin, log)
+        except OSError as error:
+            self._failures += 1
+            self._set({"waiting": {"reason": CREATE_ERROR, "message": f"its log cannot be written: {error}"}})
+            return False
         except StartError as wrong:
             self._failures += 1
             log.write_text(f"{wrong}\n")
             self._ended(START_FAILED, "StartError", str(wrong), now)
+            return False
+        if self._leaving.is_set():
+            process.signal(signal.SIGKILL)
+            await process.ended
             return False
         cgroup = self._pod.cgroup(self.name) if ready.limits is not None else None
         if cgroup is not None and ready.limits is not None:
@@ -183,9 +204,10 @@ class Container:
     async def _run(self, process: Process, since: str, cgroup: Cgroup | None = None) -> bool:
         """To the end of a process; whether the next may follow at once."""
         began = time.monotonic()
-        self.process = process
-        self.is_started = "startupProbe" not in self.spec
-        self.is_ready = self.is_started and self._first_ready is None and "readinessProbe" not in self.spec
+        if self.process is not process:
+            self.process = process
+            self.is_started = "startupProbe" not in self.spec
+            self.is_ready = self.is_started and self._first_ready is None and "readinessProbe" not in self.spec
         self._set({"running": {"startedAt": since}})
         probing = asyncio.ensure_future(self._probe(process))
         try:
@@ -241,7 +263,7 @@ class Container:
         if place is None:
             return
         startup = self.spec.get("startupProbe")
-        if startup:
+        if startup and not self.is_started:
             why = await probes.started(startup, place)
             if why:
                 await self._restart(process, f"startup probe failed: {why}")

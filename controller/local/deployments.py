@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -148,7 +149,9 @@ def _progressing(
     if got_on or is_new or found.get("reason") == COMPLETE:
         made = _said(PROGRESSING, TRUE, UPDATED, f'Deployment "{name}" is progressing.')
         return made | {"lastUpdateTime": timestamp(now_s)}
-    if found.get("reason") == TIMED_OUT or now_s >= _seconds(found.get("lastUpdateTime", "")) + seconds:
+    if found.get("reason") == TIMED_OUT:
+        return found
+    if now_s >= _seconds(found.get("lastUpdateTime", "")) + seconds:
         why = next((pod.trouble for pod in updated if pod.trouble), "")
         text = f'Deployment "{name}" has timed out progressing.'
         return _said(PROGRESSING, FALSE, TIMED_OUT, f"{text} {why}".rstrip())
@@ -197,6 +200,4 @@ def _share(value: Any, whole: int, *, up: bool) -> int:
 
 def _seconds(text: str) -> float:
     """An RFC 3339 time in UTC as Unix seconds; 0 where there is none."""
-    from datetime import datetime
-
     return datetime.fromisoformat(text).timestamp() if text else 0.0

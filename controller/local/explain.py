@@ -6,7 +6,6 @@ A pure function of what the controllers know.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -98,7 +97,9 @@ def explain(service: Service, revisions: Iterable[RevisionFacts], gateways: int)
         found += [trouble for pod in one.pods for trouble in _pod_troubles(pod)]
     if not gateways:
         found.append(("NoGateway", "no gateway is connected: requests are not answered"))
-    advice = [ADVICE[key].format(service=service.name) for reason, _ in found for key in ADVICE if reason.startswith(key)]
+    advice = [
+        ADVICE[key].format(service=service.name) for reason, _ in found for key in ADVICE if reason.startswith(key)
+    ]
     if any(reason == "NoGateway" for reason, _ in found):
         advice.append("penstock starts a gateway that died by itself; its log is in the state folder, penstock.log")
     return Explanation(

@@ -90,6 +90,8 @@ def free_port(port: int) -> int:
             tried.bind((LOOPBACK, port))
         except OSError as error:
             why = os.strerror(error.errno or 0)
-            raise PortTaken(f"--port: {port} on {LOOPBACK} cannot be had: {why}; name another one, or 0 for any") from error
+            raise PortTaken(
+                f"--port: {port} on {LOOPBACK} cannot be had: {why}; name another one, or 0 for any"
+            ) from error
         found: int = tried.getsockname()[1]
         return found

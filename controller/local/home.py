@@ -57,7 +57,9 @@ class Home:
     @classmethod
     def of(cls, environment: Mapping[str, str], state: Path | None = None) -> Home:
         """By the XDG Base Directory Specification, or with a state folder of its own."""
-        usual = _folder(environment, "XDG_STATE_HOME", Path(environment.get("HOME") or "~").expanduser() / ".local/state")
+        usual = _folder(
+            environment, "XDG_STATE_HOME", Path(environment.get("HOME") or "~").expanduser() / ".local/state"
+        )
         state = (state or usual / PROGRAM).absolute()
         said = environment.get("XDG_RUNTIME_DIR", "")
         if not os.path.isabs(said):

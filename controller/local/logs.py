@@ -11,7 +11,8 @@ import asyncio
 import ctypes
 import os
 import shutil
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +28,7 @@ TAIL_BYTES, TAIL_LINES = 2048, 80
 """What becomes the message of a container that failed (FallbackToLogsOnError)."""
 READ_BYTES = 64 << 10
 
-IN_MODIFY, IN_CLOEXEC, IN_NONBLOCK = 0x2, 0o2000000, 0o4000
+IN_MODIFY, IN_MOVE_SELF, IN_CLOEXEC, IN_NONBLOCK = 0x2, 0x800, 0o2000000, 0o4000
 
 
 class LogFolder:
@@ -48,16 +49,17 @@ class LogFolder:
             path.replace(self.path(namespace, pod, container, previous=True))
         return path
 
-    async def keep_small(self) -> None:
-        """Until cancelled."""
+    async def keep_small(self, running: Callable[[], set[tuple[str, str]]]) -> None:
+        """Until cancelled. running: namespaces and names of the pods whose logs are needed."""
         while True:
             await asyncio.sleep(LOOK_S)
             for path in self.root.glob("*/*/*.log"):
                 with suppress(OSError):
                     if path.stat().st_size > SIZE_BYTES:
                         await asyncio.to_thread(rotate, path)
+            self._prune(running())
 
-    def prune(self, running: set[tuple[str, str]]) -> None:
+    def _prune(self, running: set[tuple[str, str]]) -> None:
         """Only so many pods that have ended are remembered."""
         ended = [path for path in self.root.glob("*/*") if (path.parent.name, path.name) not in running]
         if len(ended) > PODS_KEPT:
@@ -88,16 +90,21 @@ def tail(path: Path, lines: int = TAIL_LINES, size: int = TAIL_BYTES) -> str:
     return "".join(found.splitlines(keepends=True)[-lines:])
 
 
-async def read(path: Path, *, lines: int | None = None, follow: bool = False) -> AsyncIterator[bytes]:
-    """A log in parts; `lines`: only so many at its end. With `follow` it goes on until nobody listens any more."""
-    changes = Changes(path) if follow else None
+async def read(path: Path, *, lines: int | None = None, until: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    """A log in parts.
+
+    lines  only so many at its end
+    until  go on until that happens, or the container is started again
+    """
+    changes = Changes(path) if until is not None else None
+    over = asyncio.ensure_future(_over(until, changes)) if until is not None and changes is not None else None
     try:
         with path.open("rb") as file:
             file.seek(_start(path, lines))
             while True:
                 while part := file.read(READ_BYTES):
                     yield part
-                if changes is None:
+                if changes is None or changes.is_over:
                     return
                 if os.fstat(file.fileno()).st_size < file.tell():
                     file.seek(0)
@@ -106,6 +113,13 @@ async def read(path: Path, *, lines: int | None = None, follow: bool = False) ->
     finally:
         if changes is not None:
             changes.close()
+        if over is not None:
+            over.cancel()
+
+
+async def _over(until: asyncio.Event, changes: Changes) -> None:
+    await until.wait()
+    changes.end()
 
 
 def _start(path: Path, lines: int | None) -> int:
@@ -133,16 +147,23 @@ def _byte(descriptor: int, at: int) -> bytes:
 
 
 class Changes:
-    """Tells when a file was written to (inotify). Raises OSError when the system has no more watches to give."""
+    """Tells when a file was written to (inotify). Raises OSError when the system has no more watches to give.
+
+    is_over   nothing will be written to it any more
+    """
 
     def __init__(self, path: Path) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor = libc.inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
-        if self._descriptor < 0 or libc.inotify_add_watch(self._descriptor, os.fsencode(path), IN_MODIFY) < 0:
+        if (
+            self._descriptor < 0
+            or libc.inotify_add_watch(self._descriptor, os.fsencode(path), IN_MODIFY | IN_MOVE_SELF) < 0
+        ):
             number = ctypes.get_errno()
             self.close()
             raise OSError(number, os.strerror(number), str(path))
         self._event = asyncio.Event()
+        self.is_over = False
         asyncio.get_running_loop().add_reader(self._descriptor, self._on_change)
 
     async def next(self) -> None:
@@ -158,5 +179,13 @@ class Changes:
 
     def _on_change(self) -> None:
         with suppress(BlockingIOError):
-            os.read(self._descriptor, 4096)
+            found = os.read(self._descriptor, 4096)
+            # Watched without a name, so every event is the same 16 bytes: number, mask, and two more.
+            masks = [int.from_bytes(found[at + 4 : at + 8], sys.byteorder) for at in range(0, len(found), 16)]
+            self.is_over = self.is_over or any(mask & IN_MOVE_SELF for mask in masks)
+        self._event.set()
+
+    def end(self) -> None:
+        """Whoever listens gets what is there, and no more."""
+        self.is_over = True
         self._event.set()

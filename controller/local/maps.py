@@ -6,7 +6,7 @@ from controller.api.core import ConfigMap
 from controller.config.settings import Settings
 from dataplane.kube.client import Client
 from dataplane.kube.errors import AlreadyExists
-from dataplane.kube.resource import CONFIG_MAPS, NAMESPACES
+from dataplane.kube.resource import CONFIG_MAPS
 
 SYSTEM_NAMESPACE = "knative-serving"
 INGRESS_CLASS = "penstock.ingress.networking.knative.dev"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import suppress
@@ -31,13 +32,15 @@ from dataplane.kube.watch import watch
 
 from . import deployments, logs
 from .addresses import addresses, ports
+from .api.status import bad_request
 from .cgroups import Cgroups
 from .deployments import NodeDeployment, PodView
 from .endpoints import endpoints
 from .environment import CONFIG_MAP, Source, decoded
+from .forkserver import Forkserver, ForkserverGone
 from .images import Images
 from .pod import HASH_LABEL, Home, NodePod, Pod, PodRecord
-from .process import birth, signal_group
+from .process import Begin, Process, birth, signal_group
 
 log = logging.getLogger("penstock.node")
 
@@ -46,16 +49,10 @@ Object = dict[str, Any]
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Of the end of a pod's name: no vowels, so no words."""
 BY_LABEL = "label"
+UNREADY_S = 0.05
+"""What is said of pods that do not serve yet may wait so long: most of it is overtaken by then."""
 PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
 """Between two tries to tell the API server of a pod that it refuses."""
-
-
-class LogError(Exception):
-    """A log cannot be shown. `status` is the HTTP status that says so."""
-
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +63,8 @@ class NodeSettings:
     """Folder of this node: `logs`, `pods`."""
     sidecar: tuple[str, ...]
     """Command that starts a queue-proxy."""
+    forkserver: tuple[str, ...] = ()
+    """Command of dataplane.forkserver, which starts them faster; empty: none."""
     name: str = "penstock"
     sidecar_environment: Mapping[str, str] = field(default_factory=dict)
     app_environment: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +79,7 @@ class Node:
     def __init__(self, client: Client, images: Images, settings: NodeSettings) -> None:
         self._client = client
         self._settings = settings
+        self._forkserver = Forkserver(settings.forkserver, settings.state / "forkserver.log")
         self._addresses = addresses()
         self._ports = ports()
         self._logs = logs.LogFolder(settings.state / "logs")
@@ -87,11 +87,13 @@ class Node:
             node=settings.name, folder=settings.state / "pods", images=images, logs=self._logs,
             cgroups=Cgroups("penstock"), sidecar=settings.sidecar, sidecar_environment=settings.sidecar_environment,
             app_environment=settings.app_environment, read=self._read, changed=self._changed,
+            start_sidecar=self._start_sidecar if settings.forkserver else None,
         )  # fmt: skip
         self.pods: dict[Key, Pod] = {}
         self._records: dict[Key, PodRecord] = {}
         self._removed: set[str] = set()
-        self._told: dict[Key, Object] = {}
+        self._pod_written: dict[Key, Object] = {}
+        self._endpoints_written: dict[Key, Object] = {}
         self._deployment_status: dict[str, Object] = {}
         self._deployment_cache: Cache[NodeDeployment] = Cache()
         self._pod_cache: Cache[NodePod] = Cache()
@@ -106,6 +108,8 @@ class Node:
         for folder in (self._home.folder, self._logs.root):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._records = _records(self._home.folder)
+        if self._settings.forkserver:
+            self._forkserver.begin()
         try:
             async with asyncio.TaskGroup() as self._group:
                 for work in self._watches():
@@ -115,28 +119,31 @@ class Node:
                 self._recover()
                 for controller in (self._endpoints, self._statuses, self._deployments):
                     self._group.create_task(controller.run())
-                self._group.create_task(self._logs.keep_small())
+                self._group.create_task(self._logs.keep_small(lambda: set(self.pods)))
         finally:
             await self._end_all()
+            self._forkserver.end()
 
     async def log(self, namespace: str, name: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """What a container has printed, as `kubectl logs` asks for it (container, follow, previous, tailLines).
 
-        Raises  LogError, before the first part
+        Raises  ApiError, before the first part
         """
         for wish in ("sinceSeconds", "sinceTime", "timestamps"):
             if query.get(wish) not in (None, "", "false"):
-                raise LogError(400, f"{wish}: lines have no times here; use tailLines")
+                raise bad_request(f"{wish}: lines have no times here; use tailLines")
         container = query.get("container") or self._main_container(namespace, name)
         previous = query.get("previous") == "true"
         path = self._logs.path(namespace, name, container, previous=previous)
         lines = query.get("tailLines")
         if lines and not lines.isdecimal():
-            raise LogError(400, f'tailLines: "{lines}" is no count of lines')
+            raise bad_request(f'tailLines: "{lines}" is no count of lines')
         if not path.exists():
             which = "previous terminated container" if previous else "container"
-            raise LogError(400, f'{which} "{container}" in pod "{name}" not found')
-        async for part in logs.read(path, lines=int(lines) if lines else None, follow=query.get("follow") == "true"):
+            raise bad_request(f'{which} "{container}" in pod "{name}" not found')
+        pod = self.pods.get((namespace, name))
+        until = pod.ended if pod is not None and query.get("follow") == "true" and not previous else None
+        async for part in logs.read(path, lines=int(lines) if lines else None, until=until):
             yield part
 
     def _main_container(self, namespace: str, name: str) -> str:
@@ -168,15 +175,22 @@ class Node:
         self._pod_cache.listen(self._pod_changed)
         self._records.clear()
         self._deployment_cache.listen(self._deployment_changed)
-        self._service_cache.listen(lambda old, new: self._endpoints.queue.add((new or old).key))  # type: ignore[union-attr]
-        self._logs.prune(set(self.pods))
+        self._service_cache.listen(self._service_changed)
 
     # What comes from the API.
 
     def _deployment_changed(self, old: NodeDeployment | None, new: NodeDeployment | None) -> None:
         item = new or old
+        if item is None:
+            return
+        if new is None:
+            self._deployment_status.pop(item.metadata.uid, None)
+        self._deployments.queue.add(item.key)
+
+    def _service_changed(self, old: KubeService | None, new: KubeService | None) -> None:
+        item = new or old
         if item is not None:
-            self._deployments.queue.add(item.key)
+            self._endpoints.queue.add(item.key)
 
     def _pod_changed(self, old: NodePod | None, new: NodePod | None) -> None:
         """Pods that others delete, or that an earlier node has made."""
@@ -207,7 +221,8 @@ class Node:
             for one in pod.containers:
                 if one.name == status["name"]:
                     one.restarts = status.get("restartCount", 0) + 1
-        self._begin(pod, record)
+        ready = frozenset(one["name"] for one in item.status.get("containerStatuses", ()) if one.get("ready"))
+        self._begin(pod, record, ready=ready)
         return pod
 
     # Deployments.
@@ -223,6 +238,8 @@ class Node:
         change = deployments.decide(deployment.spec, [_view(pod) for pod in mine])
         for _ in range(change.create):
             self._create(deployment)
+        # Processes begin before anything is said about them.
+        await asyncio.sleep(0)
         await self._delete([pod for pod in mine if pod.name in change.delete])
         return await self._write_deployment(deployment)
 
@@ -265,8 +282,12 @@ class Node:
             pod.stop(pod.grace_s)
         for pod in pods:
             if pod.known.is_set() and not pod.is_gone:
-                with suppress(NotFound, Conflict):
-                    await self._client.delete(PODS, pod.namespace, pod.name, uid=pod.uid)
+                try:
+                    with suppress(NotFound, Conflict):
+                        await self._client.delete(PODS, pod.namespace, pod.name, uid=pod.uid)
+                except KubeError as error:
+                    # Its end is told of in any case (`_remove`).
+                    log.warning("pod %s/%s ends, and the API server is not told yet: %s", *pod.key, error)
 
     def _pods_of(self, key: Key) -> list[Pod]:
         return [
@@ -278,10 +299,12 @@ class Node:
 
     # Pods.
 
-    def _begin(self, pod: Pod, record: PodRecord | None, item: NodePod | None = None) -> None:
+    def _begin(
+        self, pod: Pod, record: PodRecord | None, item: NodePod | None = None, ready: frozenset[str] = frozenset()
+    ) -> None:
         assert self._group is not None
         self.pods[pod.key] = pod
-        pod.start(record)
+        pod.start(record, ready)
         self._group.create_task(self._life(pod, item))
 
     async def _life(self, pod: Pod, item: NodePod | None) -> None:
@@ -297,7 +320,7 @@ class Node:
                 self._addresses.give_back(pod.address)
                 self._ports.give_back(pod.port)
                 self.pods.pop(pod.key, None)
-                self._told.pop(pod.key, None)
+                self._pod_written.pop(pod.key, None)
                 self._changed(pod)
 
     async def _announce(self, pod: Pod, item: NodePod) -> bool:
@@ -342,43 +365,47 @@ class Node:
 
     def _changed(self, pod: Pod) -> None:
         """Endpoints first: they are what requests wait for."""
-        for key, value in pod.labels.items():
-            for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{key}={value}"):
+        for name, value in pod.labels.items():
+            for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{name}={value}"):
                 self._endpoints.queue.add(service.key)
-        self._statuses.queue.add(pod.key)
+        pause_s = 0.0 if pod.is_ready else UNREADY_S
+        self._statuses.queue.add_after(pod.key, pause_s)
         if pod.owner is not None:
-            self._deployments.queue.add((pod.namespace, pod.owner.name))
+            key = (pod.namespace, pod.owner.name)
+            if pod.is_ready or pod.is_leaving:
+                self._deployments.queue.add(key)
+            else:
+                self._deployments.queue.add_after(key, UNREADY_S)
 
     async def _pod_status(self, key: Key) -> None:
         pod = self.pods.get(key)
         if pod is None or not pod.known.is_set() or pod.is_gone:
             return
         status = pod.status()
-        before = self._told.get(key)
+        before = self._pod_written.get(key)
         if status != before:
             with suppress(NotFound):
                 await self._patch_status(PODS, pod.namespace, pod.name, pod.uid, before or {}, status)
-            self._told[key] = status
+            self._pod_written[key] = status
 
     async def _service(self, key: Key) -> None:
         """Endpoints of one Service."""
         service = self._service_cache.get(*key)
         if service is None:
-            if self._told.pop(("endpoints/" + key[0], key[1]), None) is not None:
+            if self._endpoints_written.pop(key, None) is not None:
                 with suppress(NotFound):
                     await self._client.delete(ENDPOINTS, *key)
             return
         if not service.spec.selector:
             return
         made = endpoints(service, [pod.backend() for pod in self.pods.values() if not pod.is_leaving])
-        told = ("endpoints/" + key[0], key[1])
-        if self._told.get(told) == made:
+        if self._endpoints_written.get(key) == made:
             return
         try:
             await self._client.replace(ENDPOINTS, *key, made, Endpoints)
         except NotFound:
             await self._client.create(ENDPOINTS, key[0], made, Endpoints)
-        self._told[told] = made
+        self._endpoints_written[key] = made
 
     async def _patch_status(
         self, resource: Resource, namespace: str, name: str, uid: str, before: Object, status: Object
@@ -387,6 +414,12 @@ class Node:
         gone = dict.fromkeys(before.keys() - status.keys())
         body = {"metadata": {"uid": uid}, "status": status | gone}
         await self._client.patch(resource, namespace, name, body, ApiObject, subresource="status")
+
+    async def _start_sidecar(self, begin: Begin, path: Path) -> Process:
+        try:
+            return await self._forkserver.start(begin, path)
+        except ForkserverGone:
+            return Process.start(begin, path)
 
     async def _read(self, source: Source, namespace: str) -> Mapping[str, str] | None:
         kind, name = source
@@ -404,6 +437,7 @@ class Node:
         for pod in self.pods.values():
             pod.is_gone = True
             pod.stop(self._settings.stop_s)
+            pod.signal(signal.SIGTERM)
         await asyncio.gather(*(pod.ended.wait() for pod in self.pods.values()))
 
 
@@ -437,8 +471,6 @@ def _records(folder: Path) -> dict[Key, PodRecord]:
 
 def _end_record(folder: Path, record: PodRecord) -> None:
     """Kills what runs for a pod that nobody wants any more."""
-    import signal
-
     for one in record.containers.values():
         if birth(one.pid) == one.born:
             signal_group(one.pid, signal.SIGKILL)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from dataplane.contract.ports import SERVING_PORT
 
 from . import environment, probes
 from .cgroups import Cgroup, Cgroups, Limits
-from .container import CONFIG_ERROR, Container, Ready, Refused
+from .container import CONFIG_ERROR, PULL_ERROR, Container, Ready, Refused
 from .endpoints import Backend
 from .environment import Facts, Source
 from .images import Images
@@ -30,14 +33,17 @@ from .refusals import refusals
 
 Object = dict[str, Any]
 
+log = logging.getLogger("penstock.node")
+
 SIDECAR = "queue-proxy"
 LOOPBACK = "127.0.0.1"
 HASH_LABEL = "pod-template-hash"
 APP_PATIENCE_S = 1.0
 """How long the app's port is watched closely; after that the sidecar's own rhythm is fine enough."""
+LAST_WORDS_S = 1.0
+"""What tasks get to finish when their processes have ended."""
 ROUND_S = 11.0
 """A sidecar answers a probe after ten seconds at the latest (DP-041)."""
-PULL_FAILED = "ErrImagePull"
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
 """What a developer's programs take for granted, from the environment of the node."""
 
@@ -63,6 +69,8 @@ class Home:
     """Command of the queue-proxy."""
     sidecar_environment: Mapping[str, str] = field(default_factory=dict)
     app_environment: Mapping[str, str] = field(default_factory=dict)
+    start_sidecar: Callable[[Begin, Path], Awaitable[Process]] | None = None
+    """A quicker way than its command."""
     read: Callable[[Source, str], Awaitable[Mapping[str, str] | None]]
     """A config map or secret by kind and name, and namespace; None: it is not there."""
     changed: Callable[[Pod], None]
@@ -101,7 +109,7 @@ class Pod:
             (one for one in item.metadata.owner_references if one.controller), None
         )
         self.spec = item.spec
-        self.created = time.time()
+        self.created = _seconds(item.metadata.creation_timestamp) or time.time()
         self.address = address
         self.port = port
         self.logs = home.logs
@@ -117,7 +125,6 @@ class Pod:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
         self._saved: PodRecord | None = None
-        self._since: dict[str, str] = {}
         self._start_time = timestamp(self.created)
         specs = item.spec.get("containers", [])
         self._has_sidecar = any(one["name"] == SIDECAR for one in specs)
@@ -143,38 +150,55 @@ class Pod:
     def needs_uid(self) -> bool:
         return any(environment.needs_uid(one.spec) for one in self.containers)
 
-    def start(self, record: PodRecord | None = None) -> None:
-        """All containers at once, the sidecar first; processes of an earlier node are taken up again."""
+    def start(self, record: PodRecord | None = None, ready: frozenset[str] = frozenset()) -> None:
+        """All containers at once, the sidecar first.
+
+        record  of an earlier node, whose processes are taken up again
+        ready   containers that were ready then
+        """
         for one in sorted(self.containers, key=lambda one: one.name != SIDECAR):
             known = record.containers.get(one.name) if record is not None else None
             adopted = Process.adopt(known.pid, known.born) if known is not None else None
             if known is not None:
                 one.restarts = known.restarts if adopted is not None else known.restarts + 1
-            self._tasks.append(asyncio.create_task(one.live(adopted, known.since if known is not None else "")))
+            if known is not None and adopted is not None:
+                one.resume(adopted, known.since, ready=one.name in ready)
+            self._tasks.append(asyncio.create_task(self._guarded(one)))
 
     def stop(self, grace_s: float) -> None:
         """Ends all containers within that time; a second call can only make it shorter."""
+        loop = asyncio.get_running_loop()
         if self._stopping is None:
             self.is_leaving = True
-            self._stopping = asyncio.create_task(self._stop(asyncio.get_running_loop().time() + grace_s))
+            self._stopping = asyncio.create_task(self._stop(loop.time() + grace_s))
             self._home.changed(self)
-        elif grace_s <= 0:
-            for one in self.containers:
-                one.kill()
+        else:
+            loop.call_later(grace_s, self.signal, signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all containers, without waiting for hooks."""
+        for one in self.containers:
+            one.signal(number)
 
     async def _stop(self, by: float) -> None:
         try:
             await asyncio.gather(*(one.stop(by) for one in self.containers))
+            # Nothing runs any more; what is left waits for an answer that nobody needs.
+            await asyncio.wait(self._tasks, timeout=LAST_WORDS_S)
+            for task in self._tasks:
+                task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
-            with suppress(FileNotFoundError):
-                self._file.unlink()
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
             self.ended.set()
 
-    def leave_running(self) -> None:
-        """Watches its processes no more; a later node takes them up."""
-        for task in self._tasks:
-            task.cancel()
+    async def _guarded(self, one: Container) -> None:
+        """A mistake of ours ends one container, and is told."""
+        try:
+            await one.live()
+        except Exception:
+            log.exception("container %s of pod %s/%s: a defect", one.name, *self.key)
 
     # What containers need of their pod.
 
@@ -211,7 +235,8 @@ class Pod:
         names = {port["name"]: port["containerPort"] for port in spec.get("ports", ()) if "name" in port}
         if self._is_app(spec):
             names = dict.fromkeys(names, self.port)
-        return Ready(begin, probes.Place(self.address, names, begin), image_id, Limits.of(spec))
+        start = self._home.start_sidecar if is_sidecar else None
+        return Ready(begin, probes.Place(self.address, names, begin), image_id, Limits.of(spec), start)
 
     def _container(self, spec: Object) -> Container:
         if spec["name"] == SIDECAR:
@@ -233,7 +258,7 @@ class Pod:
         if image is None:
             said = spec.get("image", "")
             raise Refused(
-                PULL_FAILED,
+                PULL_ERROR,
                 f'image: this machine has no image "{said}"; images of registries are not run here: '
                 "make one of a folder with `penstock deploy FOLDER --name NAME`",
             )
@@ -287,7 +312,10 @@ class Pod:
     # Readiness, as early as it can be known.
 
     async def _serves(self) -> None:
-        """Returns when the sidecar answers that the app is ready."""
+        """Returns when the sidecar answers that the app is ready.
+
+        A probe that only asks whether the app listens has been answered by then, and is not asked again.
+        """
         spec = next(one for one in self.spec["containers"] if one["name"] == SIDECAR)
         said = {one["name"]: one.get("value", "") for one in spec.get("env", ())}
         port = int(said.get("QUEUE_SERVING_PORT") or SERVING_PORT)
@@ -297,6 +325,10 @@ class Pod:
         await asyncio.gather(
             probes.listens(self.address, port, float("inf")), probes.listens(LOOPBACK, self.port, APP_PATIENCE_S)
         )
+        if self._asks_for_a_listener(said.get("SERVING_READINESS_PROBE", "")) and probes.can_connect(
+            LOOPBACK, self.port
+        ):
+            return
         pause_s = probes.FIRST_S
         longest_s = spec.get("readinessProbe", {}).get("periodSeconds") or 1
         while True:
@@ -307,6 +339,16 @@ class Pod:
                 pause_s = min(pause_s * 2, longest_s)
             else:
                 return
+
+    def _asks_for_a_listener(self, probe: str) -> bool:
+        """Whether a sidecar's probe is the usual one: one connection to the app."""
+        try:
+            found = json.loads(probe) if probe else {"tcpSocket": {}}
+        except ValueError:
+            return False
+        if not isinstance(found, dict) or "tcpSocket" not in found or (found.get("successThreshold") or 1) > 1:
+            return False
+        return bool((found["tcpSocket"] or {}).get("port", self._said_port) == self._said_port)
 
     # What the pod says of itself.
 
@@ -405,11 +447,16 @@ class Pod:
                 if one.process is not None and one.process.is_running
             },
         )  # fmt: skip
-        if record != self._saved and not self.ended.is_set():
-            self._saved = record
+        if record == self._saved or self.ended.is_set():
+            return
+        try:
             part = self._file.with_suffix(".part")
             part.write_bytes(msgspec.json.encode(record))
             part.replace(self._file)
+        except OSError as error:
+            log.error("the processes of pod %s/%s are not on record: %s", *self.key, error)
+        else:
+            self._saved = record
 
 
 def _argv(spec: Object, command: Sequence[str], known: Mapping[str, str]) -> list[str]:
@@ -420,3 +467,8 @@ def _argv(spec: Object, command: Sequence[str], known: Mapping[str, str]) -> lis
 
 def _folder(spec: Object, folder: Path) -> Path:
     return folder / spec["workingDir"] if spec.get("workingDir") else folder
+
+
+def _seconds(text: str | None) -> float:
+    """An RFC 3339 time as Unix seconds; 0 where there is none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0

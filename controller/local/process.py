@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,11 +40,12 @@ class Begin:
 class Process:
     """A running program. `ended` gives its exit code; below zero never: 128 and the signal, as a shell says it."""
 
-    def __init__(self, pid: int, born: int, child: subprocess.Popen[bytes] | None) -> None:
-        """Raises ProcessLookupError when it is gone already."""
+    def __init__(self, pid: int, born: int, code: Callable[[int], Awaitable[int]]) -> None:
+        """code: tells how the process of a pid has ended. Raises ProcessLookupError when it is gone already."""
         self.pid = pid
         self.born = born
-        self._child = child
+        self._code = code
+        self._ending: asyncio.Task[None] | None = None
         self._descriptor = os.pidfd_open(pid)
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = loop.create_future()
@@ -63,7 +64,12 @@ class Process:
             raise StartError(_said(begin, error)) from error
         finally:
             os.close(output)
-        return cls(child.pid, birth(child.pid) or 0, child)
+
+        async def code(_pid: int) -> int:
+            found = child.wait()
+            return found if found >= 0 else 128 - found
+
+        return cls(child.pid, birth(child.pid) or 0, code)
 
     @classmethod
     def adopt(cls, pid: int, born: int) -> Process | None:
@@ -71,7 +77,7 @@ class Process:
         if birth(pid) != born:
             return None
         try:
-            return cls(pid, born, None)
+            return cls(pid, born, _unknown)
         except ProcessLookupError:
             return None
 
@@ -81,8 +87,10 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """To the program and all that it has started in its session."""
-        if self.is_running:
-            signal_group(self.pid, number)
+        if self.is_running and not signal_group(self.pid, number) and self._descriptor >= 0:
+            # One that has begun this very moment may have no session yet.
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, number)
 
     async def end(self, by: float) -> None:
         """TERM, and KILL at the loop time `by`; returns when it has ended."""
@@ -102,17 +110,27 @@ class Process:
 
     def _on_end(self) -> None:
         self.forget()
-        code = UNKNOWN_END if self._child is None else self._child.wait()
         # What it leaves behind in its session ends with it, as in a container.
         signal_group(self.pid, signal.SIGKILL)
+        self._ending = asyncio.ensure_future(self._end())
+
+    async def _end(self) -> None:
+        code = await self._code(self.pid)
         if not self.ended.done():
-            self.ended.set_result(code if code >= 0 else 128 - code)
+            self.ended.set_result(code)
 
 
-def signal_group(pid: int, number: signal.Signals) -> None:
-    """To a session's leader and its group, as far as there is anybody."""
-    with suppress(ProcessLookupError, PermissionError):
+async def _unknown(_pid: int) -> int:
+    return UNKNOWN_END
+
+
+def signal_group(pid: int, number: signal.Signals) -> bool:
+    """To a session's leader and its group; whether there is anybody."""
+    try:
         os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def birth(pid: int) -> int | None:

@@ -11,7 +11,7 @@ from controller.api.autoscaling import INITIAL_SCALE, PodAutoscaler
 from controller.api.conditions import READY, TRUE, Conditions
 from controller.api.core import KubeDeployment
 from controller.api.meta import annotation
-from controller.api.serving import REVISION_CONDITIONS, ContainerStatus, Revision, RevisionStatus
+from controller.api.serving import RESOURCES_AVAILABLE, REVISION_CONDITIONS, ContainerStatus, Revision, RevisionStatus
 from controller.api.values import integer
 from controller.children import create_or_read, defaulted, ensure, is_foreign, resource_of, settle
 from controller.config.settings import Settings
@@ -19,11 +19,14 @@ from controller.kube.cache import Key
 from controller.kube.events import Recorder
 from controller.observe import BY_REVISION, Observed
 from dataplane.kube.client import Client
+from dataplane.kube.errors import Invalid
 from dataplane.kube.resource import DEPLOYMENTS
 
 from .make import deployment as make_deployment
 from .make import pod_autoscaler as make_autoscaler
 from .revision_status import RevisionWorld, mark
+
+FAILED_CREATE = "FailedCreate"
 
 POD_AUTOSCALERS = resource_of(PodAutoscaler)
 
@@ -58,7 +61,11 @@ class RevisionReconciler:
 
     async def _work(self, revision: Revision, conditions: Conditions) -> RevisionStatus:
         settings = self._settings()
-        deployment = await self._deployment(revision, settings)
+        try:
+            deployment = await self._deployment(revision, settings)
+        except Invalid as error:
+            conditions.mark_false(RESOURCES_AVAILABLE, FAILED_CREATE, error.message)
+            raise
         autoscaler = self._observed.pod_autoscalers.get(*revision.key)
         if not is_foreign(deployment, revision) and not is_foreign(autoscaler, revision):
             autoscaler = await self._autoscaler(revision, deployment, autoscaler)

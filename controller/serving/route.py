@@ -85,7 +85,9 @@ class RouteReconciler:
         try:
             default = self._names(route, "", settings)
             status = msgspec.structs.replace(
-                route.status, url=self._url(default, settings), address=Address(url=f"http://{default.local_host}")
+                route.status,
+                url=url_of(default, settings, self._place),
+                address=Address(url=f"http://{default.local_host}"),
             )
             targets, trouble = traffic.resolve(route, named)
             if trouble is not None:
@@ -102,7 +104,7 @@ class RouteReconciler:
         ingress = await self._ingress(route, wanted, conditions)
         await self._placeholders(route, names, ingress, conditions)
         return msgspec.structs.replace(
-            status, traffic=traffic.status_traffic(targets, lambda tag: self._url(names[tag], settings))
+            status, traffic=traffic.status_traffic(targets, lambda tag: url_of(names[tag], settings, self._place))
         )
 
     async def _ingress(self, route: Route, wanted: Ingress, conditions: Conditions) -> Ingress | None:
@@ -156,11 +158,13 @@ class RouteReconciler:
         is_local = live is not None and bool(live.metadata.labels.get(VISIBILITY_LABEL))
         return names_of(route, tag, settings, self._place.cluster_domain, is_local)
 
-    def _url(self, names: Names, settings: Settings) -> str:
-        if not names.external:
-            return f"http://{names.local_host}"
-        port = f":{self._place.public_port}" if self._place.public_port else ""
-        return f"{settings.network.default_external_scheme}://{names.external}{port}"
+
+def url_of(names: Names, settings: Settings, place: Place) -> str:
+    """How people ask for a tag, or for the Route itself."""
+    if not names.external:
+        return f"http://{names.local_host}"
+    port = f":{place.public_port}" if place.public_port else ""
+    return f"{settings.network.default_external_scheme}://{names.external}{port}"
 
 
 def balancer_of(ingress: Ingress | None) -> LoadBalancerIngress | None:

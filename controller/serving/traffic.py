@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.api.conditions import is_failed, is_ready
-from controller.api.meta import SERVICE_LABEL
+from controller.api.meta import CONFIGURATION_LABEL, SERVICE_LABEL
 from controller.api.serving import Configuration, Revision, Route, TrafficTarget
 
 MISSING_CONFIGURATION, MISSING_REVISION, REVISION_NOT_OWNED = (
@@ -123,6 +123,9 @@ def _ready(name: str, named: Named) -> Revision | Trouble:
     revision = named.revision(name)
     if revision is None:
         return _not_found(MISSING_REVISION, "Revision", name)
+    parent = revision.metadata.labels.get(CONFIGURATION_LABEL, "")
+    if named.configuration(parent) is None:
+        return _not_found(MISSING_CONFIGURATION, "Configuration", parent)
     state = (revision.metadata.generation, revision.status.observed_generation, revision.status.conditions)
     if is_ready(*state):
         return revision

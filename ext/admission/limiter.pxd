@@ -22,16 +22,26 @@ The bound is exact: at most capacity + waiting_max tickets run or wait. (After
 a capacity was lowered, grants that were handed back may stand in `waiting`
 beyond waiting_max; the sum holds with the old capacity.)
 
+A ticket that was admitted and finds nothing to run on is sent back to the
+front of its line (limiter_return): it parks with its old number, then one less
+runs and one more waits in one swap, and whoever did it offers. That is a grant
+handed back by its own ticket, so the sums above hold as they stand.
+
+Where slots belong to somebody who comes and goes, capacity moves with them:
+limiter_grow adds or takes away, and whoever added offers; limiter_release_last gives a slot back that
+nobody gets any more, running and capacity together.
+
 A slot is held until the last byte of the response, or until an upgraded
 connection closes. A limit that lets go at the head admits more work than the
 container agreed to.
 
-Callbacks. `on_granted` runs only inside limiter_release, limiter_cancel,
-limiter_resize and limiter_collect, in the ticket's own worker, never inside
-limiter_admit or limiter_reserve. It may call any of them again; the outermost
-call makes all calls in turn, so the stack does not grow. Whoever calls one of
-the four must expect that other exchanges of its worker move on meanwhile, and
-holds a share of the limiter until the call returns.
+Callbacks. `on_granted` runs only inside limiter_release, limiter_release_last,
+limiter_cancel, limiter_return, limiter_resize, limiter_offer and
+limiter_collect, in the ticket's own worker, never inside limiter_admit or
+limiter_reserve. It may call any of them again; the outermost call makes all
+calls in turn, so the stack does not grow. Whoever calls one of these must
+expect that other exchanges of its worker move on meanwhile, and holds a share
+of the limiter until the call returns.
 
 `knock` runs in any thread and must make `worker` call limiter_collect soon.
 There is at most one knock on its way to a worker, and the limiter holds a share
@@ -73,8 +83,12 @@ cdef void limiter_drop(limiter* l) noexcept nogil
 cdef int limiter_admit(limiter* l, int worker, ticket* t, uint64_t now_ns) noexcept nogil
 cdef int limiter_reserve(limiter* l, int worker, ticket* t) noexcept nogil
 cdef int limiter_release(limiter* l, ticket* t) noexcept nogil
+cdef int limiter_release_last(limiter* l, ticket* t) noexcept nogil
+cdef int limiter_return(limiter* l, ticket* t, uint64_t now_ns) noexcept nogil
 cdef int limiter_cancel(limiter* l, ticket* t) noexcept nogil
 cdef int limiter_resize(limiter* l, int worker, int64_t capacity) noexcept nogil
+cdef void limiter_grow(limiter* l, int64_t change) noexcept nogil
+cdef void limiter_offer(limiter* l, int worker) noexcept nogil
 cdef void limiter_collect(limiter* l, int worker) noexcept nogil
 
 
@@ -82,6 +96,12 @@ cdef inline int64_t limiter_pending(const limiter* l) noexcept nogil:
     """Tickets that run or wait, the caller's own included (DP-136)."""
     cdef uint64_t word = u64_load_full(&l.slots_word)
     return slots_running(word) + slots_waiting(word)
+
+
+cdef inline int64_t limiter_waiting(const limiter* l) noexcept nogil:
+    """Tickets that wait and have no grant on its way to them."""
+    cdef int64_t waiting = slots_waiting(u64_load_full(&l.slots_word))
+    return waiting if waiting > 0 else 0
 
 
 cdef inline int64_t limiter_capacity(const limiter* l) noexcept nogil:

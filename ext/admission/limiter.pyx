@@ -17,10 +17,12 @@ from ext.base.links cimport links_empty, links_remove
 from ext.base.result cimport DONE, OK
 
 from ext.admission.queue cimport (
-    WORKERS_MAX, lane, queue_clear, queue_init, queue_lane, queue_leave, queue_park, queue_pick, queue_pop,
+    WORKERS_MAX, lane, queue_clear, queue_init, queue_lane, queue_leave, queue_park, queue_park_again, queue_pick,
+    queue_pop,
 )
 from ext.admission.slots cimport (
-    CAPACITY_MAX, WAITING_MAX, slots_add, slots_has_room, slots_of, slots_resized, slots_waiting,
+    CAPACITY_MAX, WAITING_MAX, slots_add, slots_capacity, slots_grown, slots_has_room, slots_of, slots_resized,
+    slots_waiting,
 )
 from ext.admission.ticket cimport ADMITTED, IDLE, PARKED, ticket
 
@@ -167,6 +169,37 @@ cdef int limiter_release(limiter* l, ticket* t) noexcept nogil:
     return OK
 
 
+cdef int limiter_release_last(limiter* l, ticket* t) noexcept nogil:
+    """Gives back a slot that goes away with whom it belonged to; DONE when the ticket holds none."""
+    cdef uint64_t word = u64_load_full(&l.slots_word)
+    cdef int worker = t.worker
+    if t.state != ADMITTED:
+        return DONE
+    links_remove(&t.link)
+    t.state = IDLE
+    while not u64_cas_full(&l.slots_word, &word, slots_grown(slots_add(word, -1, 0), -1)):
+        pass
+    call_ready(l, worker)
+    return OK
+
+
+cdef int limiter_return(limiter* l, ticket* t, uint64_t now_ns) noexcept nogil:
+    """Gives the slot back and waits for another, before all who came later; DONE when the ticket holds none.
+
+    on_granted may run before this returns, the ticket's own too.
+    """
+    cdef int worker = t.worker
+    if t.state != ADMITTED:
+        return DONE
+    links_remove(&t.link)
+    t.parked_ns = now_ns
+    queue_park_again(&l.room, t)
+    slots_change(l, -1, 1)
+    offer(l, worker)
+    call_ready(l, worker)
+    return OK
+
+
 cdef int limiter_cancel(limiter* l, ticket* t) noexcept nogil:
     """Gives back what the ticket has, place or slot; DONE when it has neither. It is the caller's again."""
     if t.state != PARKED:
@@ -190,6 +223,20 @@ cdef int limiter_resize(limiter* l, int worker, int64_t capacity) noexcept nogil
     offer(l, worker)
     call_ready(l, worker)
     return OK
+
+
+cdef void limiter_grow(limiter* l, int64_t change) noexcept nogil:
+    """Adds to the capacity, or takes away what was added before. Who adds calls limiter_offer afterwards."""
+    cdef uint64_t word = u64_load_full(&l.slots_word)
+    while not u64_cas_full(&l.slots_word, &word, slots_grown(word, change)):
+        pass
+    EXT_CHECK(0 <= slots_capacity(word) + change <= CAPACITY_MAX)
+
+
+cdef void limiter_offer(limiter* l, int worker) noexcept nogil:
+    """Grants what there is room for. Any thread, with NO_WORKER."""
+    offer(l, worker)
+    call_ready(l, worker)
 
 
 cdef void limiter_collect(limiter* l, int worker) noexcept nogil:

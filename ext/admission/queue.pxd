@@ -45,6 +45,7 @@ cdef struct queue:
 cdef int queue_init(queue* q, int lane_count) noexcept nogil
 cdef void queue_clear(queue* q) noexcept nogil
 cdef void queue_park(queue* q, ticket* t) noexcept nogil
+cdef void queue_park_again(queue* q, ticket* t) noexcept nogil
 cdef void queue_leave(queue* q, ticket* t) noexcept nogil
 cdef ticket* queue_pop(queue* q, int worker) noexcept nogil
 cdef int queue_pick(const queue* q) noexcept nogil

@@ -15,7 +15,7 @@ from posix.stdlib cimport posix_memalign
 from ext.base.atomics cimport u64_add_relaxed, u64_load_full, u64_store_full
 from ext.base.debug cimport EXT_CHECK, LIVE_DOWN, LIVE_TICKET, LIVE_UP
 from ext.base.faults cimport NO_MEMORY
-from ext.base.links cimport links_append, links_empty, links_init, links_remove
+from ext.base.links cimport links, links_append, links_empty, links_init, links_remove
 from ext.base.result cimport OK
 
 from ext.admission.ticket cimport ADMITTED, IDLE, PARKED, ticket
@@ -60,6 +60,19 @@ cdef void queue_park(queue* q, ticket* t) noexcept nogil:
     t.state = PARKED
     LIVE_UP(LIVE_TICKET)
     links_append(&own.parked, &t.link)
+    u64_store_full(&own.parked_count, own.parked_count + 1)
+    publish(own)
+
+
+cdef void queue_park_again(queue* q, ticket* t) noexcept nogil:
+    """Parks with the number that the ticket had, before all of its lane who came later; 0 comes before all."""
+    cdef lane* own = queue_lane(q, t.worker)
+    cdef links* next = own.parked.next
+    while next != &own.parked and (<ticket*>next).seq <= t.seq:
+        next = next.next
+    t.state = PARKED
+    LIVE_UP(LIVE_TICKET)
+    links_append(next, &t.link)
     u64_store_full(&own.parked_count, own.parked_count + 1)
     publish(own)
 

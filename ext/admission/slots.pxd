@@ -47,6 +47,11 @@ cdef inline uint64_t slots_resized(uint64_t word, int64_t capacity) noexcept nog
     return (word & ~<uint64_t>CAPACITY_MAX) | <uint64_t>capacity
 
 
+cdef inline uint64_t slots_grown(uint64_t word, int64_t change) noexcept nogil:
+    """The word with a capacity that many higher; the caller knows that it stays within 0 to CAPACITY_MAX."""
+    return word + <uint64_t>change
+
+
 cdef inline bint slots_has_room(uint64_t word) noexcept nogil:
     """A slot is free, whoever may be waiting for it."""
     return slots_running(word) < slots_capacity(word)

@@ -2,8 +2,9 @@
  * Python mirror, the log label and the metric label are all made from it.
  *
  * blame   CALLER, SELF or UPSTREAM
- * retry   NEVER, or IF_REUSED: a reused connection died before an answer, so
- *         the request may go once more where its method allows it
+ * retry   NEVER; IF_REUSED: a reused connection died before an answer, so the
+ *         request may go once more where its method allows it; ELSEWHERE: it
+ *         was never sent, so another endpoint may have it
  * status  from a sidecar or activator, and from a gateway (as Envoy has it);
  *         0: nothing can or must be said
  * close   1: the downstream connection ends with it
@@ -43,15 +44,17 @@
     X(WAITING_ROOM_FULL,         SELF,     NEVER,     503, 503,  0, "http_request_denied",    "pending request queue full") \
     X(REQUEST_TIMED_OUT,         SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "request took longer than allowed") \
     X(START_TIMED_OUT,           SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "response did not start in time") \
-    X(IDLE_TIMED_OUT,            SELF,     NEVER,     504, 504,  0, "http_response_timeout",  "response made no progress in time") \
+    X(IDLE_TIMED_OUT,            SELF,     NEVER,     504, 408,  0, "http_response_timeout",  "response made no progress in time") \
     X(NO_MEMORY,                 SELF,     NEVER,     503, 503,  1, "proxy_internal_error",   "out of memory") \
     X(NO_DESCRIPTORS,            SELF,     NEVER,     503, 503,  0, "proxy_internal_error",   "out of file descriptors") \
     X(STOPPING,                  SELF,     NEVER,     503, 503,  1, "http_request_denied",    "shutting down") \
     X(NO_ROUTE,                  SELF,     NEVER,     404, 404,  0, "destination_not_found",  "no route") \
+    X(NO_REVISION,               SELF,     NEVER,     404, 404,  0, "destination_not_found",  "no such revision") \
+    X(NO_ENDPOINT,               SELF,     NEVER,     503, 503,  0, "destination_unavailable", "no endpoint is ready") \
     X(HANDOFF_LOST,              SELF,     NEVER,     500, 500,  0, "proxy_internal_error",   "control thread did not answer") \
-    X(CONNECT_REFUSED,           UPSTREAM, NEVER,     502, 503,  0, "connection_refused",     "connection refused") \
-    X(CONNECT_TIMED_OUT,         UPSTREAM, NEVER,     502, 503,  0, "connection_timeout",     "connection timed out") \
-    X(CONNECT_FAILED,            UPSTREAM, NEVER,     502, 503,  0, "destination_ip_unroutable", "connection failed") \
+    X(CONNECT_REFUSED,           UPSTREAM, ELSEWHERE, 502, 503,  0, "connection_refused",     "connection refused") \
+    X(CONNECT_TIMED_OUT,         UPSTREAM, ELSEWHERE, 502, 503,  0, "connection_timeout",     "connection timed out") \
+    X(CONNECT_FAILED,            UPSTREAM, ELSEWHERE, 502, 503,  0, "destination_ip_unroutable", "connection failed") \
     X(UPSTREAM_TLS_ERROR,        UPSTREAM, NEVER,     502, 503,  0, "tls_protocol_error",     "TLS to upstream failed") \
     X(RESET_BEFORE_HEAD,         UPSTREAM, IF_REUSED, 502, 503,  0, "connection_terminated",  "connection reset before the response") \
     X(CLOSED_BEFORE_HEAD,        UPSTREAM, IF_REUSED, 502, 503,  0, "connection_terminated",  "connection closed before the response") \
@@ -77,7 +80,7 @@
     X(UPSTREAM_STREAM_RESET,     UPSTREAM, NEVER,     502, 502,  0, "http_protocol_error",    "stream reset by upstream")
 
 enum fault_blame { CALLER, SELF, UPSTREAM };
-enum fault_retry { NEVER, IF_REUSED };
+enum fault_retry { NEVER, IF_REUSED, ELSEWHERE };
 
 #define FAULT_ENUM(name, blame, retry, status, gateway, close, type, detail) name,
 enum fault { FAULT_NONE = 0, FAULTS(FAULT_ENUM) FAULT_COUNT };

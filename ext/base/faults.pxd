@@ -9,6 +9,7 @@ cdef extern from "faults.h" nogil:
     enum fault_retry:
         NEVER
         IF_REUSED
+        ELSEWHERE
     enum fault:
         FAULT_NONE
         BAD_REQUEST_LINE
@@ -45,6 +46,8 @@ cdef extern from "faults.h" nogil:
         NO_DESCRIPTORS
         STOPPING
         NO_ROUTE
+        NO_REVISION
+        NO_ENDPOINT
         HANDOFF_LOST
         CONNECT_REFUSED
         CONNECT_TIMED_OUT

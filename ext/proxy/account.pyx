@@ -34,7 +34,7 @@ from ext.http.names cimport (
     NAME_KNATIVE_SERVING_TAG,
 )
 from ext.proxy.context cimport proxy_context, proxy_of
-from ext.proxy.exchange cimport EXCHANGE_PARKED
+from ext.proxy.exchange cimport EXCHANGE_PARKED, exchange_status
 from ext.proxy.plan cimport proxy_plan
 from ext.proxy.trace cimport TRACE_ON, TRACE_SAMPLED
 from ext.stats.busy cimport busy_in, busy_out
@@ -90,6 +90,9 @@ cdef void account_in(exchange* x) noexcept nogil:
     i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight + 1)
     if x.bypass:
         return
+    if x.to.reports:
+        x.reported = True
+        busy_in(&x.to.live.stands[x.home.id].load, x.home.now_ns, False)
     x.counted = True
     busy_in(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
 
@@ -108,12 +111,12 @@ cdef void account_fault(exchange* x, int fault) noexcept nogil:
 
 
 cdef int status_of(const exchange* x) noexcept nogil:
-    cdef const fault_row* row = &fault_table[x.fault]
+    cdef int status = exchange_status(x, x.fault)
     if x.fault == 0:
         return x.status
     if x.status == 0:
-        return STATUS_LEFT if row.blame == CALLER else row.status
-    if row.status == 504 and not x.raw:
+        return STATUS_LEFT if fault_table[x.fault].blame == CALLER else status
+    if fault_table[x.fault].status == 504 and not x.raw:
         return 504
     return 500 if is_aborted(x) else x.status
 
@@ -271,6 +274,9 @@ cdef void account_done(exchange* x, const stream* down) noexcept nogil:
     if x.counted:
         x.counted = False
         busy_out(&proxy_of(x.home).load, x.home.now_ns, x.proxied)
+    if x.reported:
+        x.reported = False
+        busy_out(&x.to.live.stands[x.home.id].load, x.home.now_ns, False)
     if x.in_flight:
         i64_store_relaxed(&proxy_of(x.home).in_flight, proxy_of(x.home).in_flight - 1)
     if x.raw:

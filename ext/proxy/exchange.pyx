@@ -10,7 +10,7 @@ Never      looks at a protocol version but to choose the one spoken upstream.
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from ext.admission.limiter cimport limiter_admit, limiter_cancel, limiter_release
+from ext.admission.limiter cimport limiter_admit, limiter_return
 from ext.admission.ticket cimport PARKED, ticket, ticket_init
 from ext.base.arena cimport arena_free, arena_take
 from ext.base.chain cimport chain_clear, chain_init
@@ -23,6 +23,7 @@ from ext.base.faults cimport (
     HANDOFF_LOST,
     IDLE_TIMED_OUT,
     IF_REUSED,
+    NO_ENDPOINT,
     REQUEST_TIMED_OUT,
     RESET_BEFORE_HEAD,
     START_TIMED_OUT,
@@ -38,6 +39,7 @@ from ext.http.names cimport NAME_IDEMPOTENCY_KEY
 from ext.loop.timers cimport timer, timer_drop, timer_init, timer_set
 from ext.mux.stream cimport stream, stream_events
 from ext.proxy.account cimport account_done, account_fault, account_in, account_start
+from ext.proxy.choice cimport choice_give_back, choice_leave, choice_make, choice_may_move, choice_refused
 from ext.proxy.context cimport proxy_of
 from ext.proxy.relay cimport (
     relay_down_body,
@@ -51,6 +53,7 @@ from ext.proxy.relay cimport (
 )
 from ext.proxy.reply cimport reply_continue, reply_cut, reply_fault
 from ext.proxy.rewrite cimport rewrite_request
+from ext.proxy.routes cimport host_routes_drop
 from ext.proxy.route cimport ROUTE_ANSWERED, ROUTE_PYTHON, route_decide, verdict
 from ext.proxy.trace cimport trace_begin
 from ext.stats.shard cimport counter_add
@@ -58,7 +61,8 @@ from ext.transport.listen cimport listener
 from ext.transport.worker cimport corpse, worker, worker_inter
 from ext.upstream.endpoint cimport endpoint, endpoint_learn
 from ext.upstream.pool cimport POOL_ANY, POOL_FRESH, POOL_TRUSTED, pool_attach, pool_take, pool_wish
-from ext.upstream.target cimport APP_DETECT, APP_H2C, APP_HTTP1, target_drop
+from ext.upstream.roster cimport roster_hunger, roster_wake
+from ext.upstream.target cimport APP_DETECT, APP_H2C, APP_HTTP1, target, target_drop, target_share
 
 
 # ── beginning ─────────────────────────────────────────────────────────────
@@ -85,6 +89,7 @@ cdef void exchange_accept(worker* w, stream* s) noexcept nogil:
     x.replayable = True
     x.listener = <uint8_t>(<listener*>s.via.via).id
     x.label = proxy_of(w).plan.services[x.listener].label
+    x.role = proxy_of(w).plan.services[x.listener].role
     x.start_ns = w.now_ns
     x.wall_ns = clock_wall_ns()
 
@@ -132,13 +137,22 @@ cdef void admit(exchange* x) noexcept nogil:
         exchange_connect(x, first_wish(x))
         return
     result = limiter_admit(x.to.gate, x.home.id, &x.place, x.home.now_ns)
+    if x.reported:
+        roster_wake(x.to.live)
     if result < 0:
+        x.to.live.stands[x.home.id].refused += 1
         exchange_fail(x, -result)
     elif x.place.state == PARKED:
-        x.state = EXCHANGE_PARKED
-        counter_add(x.home.stats.waits, 1)
+        park(x)
     else:
         granted(x)
+
+
+cdef void park(exchange* x) noexcept nogil:
+    x.state = EXCHANGE_PARKED
+    counter_add(x.home.stats.waits, 1)
+    if x.to.only is NULL:
+        roster_hunger(x.to.live)
 
 
 cdef void on_granted(ticket* t, void* owner) noexcept nogil:
@@ -150,7 +164,23 @@ cdef void on_granted(ticket* t, void* owner) noexcept nogil:
 cdef void granted(exchange* x) noexcept nogil:
     x.admitted = True
     x.admitted_ns = x.home.now_ns
-    exchange_connect(x, first_wish(x))
+    exchange_connect(x, POOL_FRESH if x.moves else first_wish(x))
+
+
+cdef void wait_again(exchange* x) noexcept nogil:
+    """No endpoint has a slot for it: to the front of the line; or, where nobody waits, no."""
+    cdef target* to
+    if not x.admitted:
+        exchange_fail(x, NO_ENDPOINT)
+        return
+    if x.moves:
+        x.down.ops.want_body(x.down, False)
+    x.admitted = False
+    park(x)
+    # It may be granted a slot, and end, before this returns.
+    to = target_share(x.to)
+    limiter_return(to.gate, &x.place, x.home.now_ns)
+    target_drop(to)
 
 
 # ── upstream ──────────────────────────────────────────────────────────────
@@ -191,15 +221,19 @@ cdef void attach(exchange* x, stream* s) noexcept nogil:
 
 cdef void exchange_connect(exchange* x, pool_wish wish) noexcept nogil:
     """CONNECT and SEND: the head goes out, and the body is asked for."""
-    cdef endpoint* e = x.to.endpoints[0]
+    cdef endpoint* e
     cdef head out
     cdef int fault = 0
     cdef stream* s
+    if x.at is NULL and not choice_make(x):
+        wait_again(x)
+        return
+    e = x.at.to
     pool_attach(&e.pools[x.home.id], x.home)
     x.up_version = version_for(x, e)
     s = pool_take(&e.pools[x.home.id], x.up_version, wish, &fault)
     if s is NULL:
-        exchange_fail(x, fault)
+        go_elsewhere(x, fault)
         return
     attach(x, s)
     x.up_taken = s.reused
@@ -247,7 +281,7 @@ cdef bint detects(exchange* x, int fault) noexcept nogil:
     cdef endpoint* e
     if x.to is NULL or x.to.speaks != APP_DETECT or x.tried or x.head_sent or not x.replayable:
         return False
-    e = x.to.endpoints[0]
+    e = x.at.to
     if e.speaks or (fault != UPSTREAM_H2_ERROR and fault != BAD_RESPONSE_LINE and fault != CLOSED_BEFORE_HEAD):
         return False
     e.speaks = HTTP_1_1 if x.up_version == HTTP_2 else HTTP_2
@@ -260,7 +294,7 @@ cdef void on_up_fault(void* owner, int fault) noexcept nogil:
     if x.state == EXCHANGE_OVER:
         return
     if lost and x.up_taken and x.to is not NULL and x.up.idled_ns:
-        endpoint_learn(x.to.endpoints[0], x.up.idled_ns)
+        endpoint_learn(x.at.to, x.up.idled_ns)
     if may_retry(x, fault) or detects(x, fault):
         x.tried = True
         counter_add(x.home.stats.retries, 1)
@@ -269,7 +303,25 @@ cdef void on_up_fault(void* owner, int fault) noexcept nogil:
         return
     if lost and x.up_taken:
         counter_add(x.home.stats.retries_unsafe, 1)
-    exchange_fail(x, fault)
+    go_elsewhere(x, fault)
+
+
+cdef void go_elsewhere(exchange* x, int fault) noexcept nogil:
+    """An endpoint failed: another one, if the request can still be sent as it came."""
+    choice_refused(x, fault)
+    if not choice_may_move(x, fault):
+        exchange_fail(x, fault)
+        return
+    x.tried = True
+    counter_add(x.home.stats.retries, 1)
+    let_go_up(x, fault)
+    choice_leave(x)
+    if choice_make(x):
+        exchange_connect(x, POOL_FRESH)
+    elif x.admitted:
+        wait_again(x)
+    else:
+        exchange_fail(x, fault)
 
 
 # ── time ──────────────────────────────────────────────────────────────────
@@ -283,14 +335,14 @@ cdef uint64_t due_of(const exchange* x, int* fault) noexcept nogil:
     cdef uint64_t at
     if x.to is NULL:
         return 0
-    if not x.raw:
+    if not x.raw and x.to.request_ns != REQUEST_FOREVER:
         due = x.start_ns + x.to.request_ns
         fault[0] = REQUEST_TIMED_OUT
-        if x.to.start_ns and x.first_ns == 0:
-            at = x.start_ns + x.to.start_ns
-            if at < due:
-                due = at
-                fault[0] = START_TIMED_OUT
+    if not x.raw and x.to.start_ns and x.first_ns == 0:
+        at = x.start_ns + x.to.start_ns
+        if due == 0 or at < due:
+            due = at
+            fault[0] = START_TIMED_OUT
     if x.to.idle_ns:
         at = (x.moved_ns if x.moved_ns else x.start_ns) + x.to.idle_ns
         if due == 0 or at < due:
@@ -335,15 +387,6 @@ cdef void let_go_up(exchange* x, int fault) noexcept nogil:
         up.ops.reset(up, fault)
 
 
-cdef void give_slot_back(exchange* x) noexcept nogil:
-    """May move other exchanges of this worker on."""
-    if x.admitted:
-        x.admitted = False
-        limiter_release(x.to.gate, &x.place)
-    elif x.place.state == PARKED:
-        limiter_cancel(x.to.gate, &x.place)
-
-
 cdef void exchange_fail(exchange* x, int fault) noexcept nogil:
     """FAILED: an answer when one can still be given, a cut otherwise."""
     if x.state == EXCHANGE_OVER:
@@ -353,13 +396,13 @@ cdef void exchange_fail(exchange* x, int fault) noexcept nogil:
         account_fault(x, fault)
     timer_drop(&x.pause)
     let_go_up(x, fault)
-    if not x.head_sent and fault_table[fault].status:
+    if not x.head_sent and exchange_status(x, fault):
         x.state = EXCHANGE_CLOSING
         reply_fault(x, fault)
-        give_slot_back(x)
+        choice_give_back(x)
         exchange_finish(x)
     elif x.head_sent and x.state != EXCHANGE_CLOSING and reply_cut(x, fault):
-        give_slot_back(x)
+        choice_give_back(x)
         exchange_finish(x)
     else:
         exchange_end(x, fault)
@@ -397,7 +440,7 @@ cdef void exchange_end(exchange* x, int cut) noexcept nogil:
             up.ops.reset(up, cut)
         else:
             up.ops.release(up)
-    give_slot_back(x)
+    choice_give_back(x)
     account_done(x, down)
     if cut:
         down.ops.reset(down, cut)
@@ -406,6 +449,9 @@ cdef void exchange_end(exchange* x, int cut) noexcept nogil:
     if x.to is not NULL:
         target_drop(x.to)
         x.to = NULL
+    if x.routes is not NULL:
+        host_routes_drop(x.routes)
+        x.routes = NULL
     worker_inter(x.home, &x.grave)
 
 

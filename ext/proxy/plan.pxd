@@ -7,6 +7,9 @@ exchange, which may live for hours, shares its target only.
 
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
+from ext.base.span cimport span
+from ext.proxy.directory cimport directory
+from ext.proxy.routes cimport host_table
 from ext.upstream.target cimport target
 
 cdef enum:
@@ -16,10 +19,19 @@ cdef enum service_kind:
     SERVE_NOTHING = 0
     SERVE_TARGET             # requests go to a target; probes are answered on the way
     SERVE_PYTHON             # every request goes to the control thread
+    SERVE_REVISION           # requests go to the target of the revision that they name
+    SERVE_HOSTS              # requests go where the routes of their host lead
+
+cdef enum role:
+    ROLE_SIDECAR = 0         # statuses and texts as the platform's
+    ROLE_ACTIVATOR           # likewise, and what a sidecar expects of an activator
+    ROLE_GATEWAY             # statuses of the other column of the fault table
 
 cdef struct service:
     service_kind kind
     uint8_t label            # listener_kind of the statistics
+    uint8_t role
+    bint private             # SERVE_HOSTS: local hosts answer here as well
     target* to               # shares; SERVE_TARGET only
 
 cdef struct trust:
@@ -29,6 +41,9 @@ cdef struct trust:
 cdef struct proxy_plan:
     int version
     service services[16]     # by listener id
+    directory* targets       # shares
+    host_table* hosts        # shares; NULL: none
+    span domain              # owns what it points to; the cluster's, as in Host `<revision>.<namespace>.svc.<domain>`
     trust* trusted           # owns; peers whose platform headers are believed
     int trusted_count        # 0: everyone
     bint metrics             # label sets are counted

@@ -12,6 +12,7 @@ from ext.base.result cimport AGAIN, OK
 from ext.base.span cimport span_equals_nocase
 from ext.http.head cimport head
 from ext.loop.timers cimport timer_drop
+from ext.proxy.choice cimport choice_keeps
 from ext.proxy.exchange cimport (
     EXCHANGE_CLOSING,
     EXCHANGE_OVER,
@@ -30,16 +31,20 @@ from ext.stats.shard cimport BOUND_INTERIM, counter_add, shard_bound
 # ── the request ───────────────────────────────────────────────────────────
 
 cdef void keep_for_retry(exchange* x, const char* at, size_t n) noexcept nogil:
-    """A copy of the body so far, only while a reused connection may still turn out dead."""
+    """A copy of the body so far, only while a connection may still turn out dead, reused or new."""
     if not x.replayable or n == 0:
         return
-    if not x.up_taken or x.tried or x.replay.len + n > REPLAY_MAX or chain_append(&x.replay, at, n) < 0:
+    if (
+        not ((x.up_taken and not x.tried) or choice_keeps(x))
+        or x.replay.len + n > REPLAY_MAX
+        or chain_append(&x.replay, at, n) < 0
+    ):
         x.replayable = False
         chain_clear(&x.replay)
 
 
 cdef void relay_replay(exchange* x) noexcept nogil:
-    """Sends the body that was kept, on a new connection; `replay` is empty afterwards."""
+    """Sends the body that was kept, on a new connection; it is kept on while that may be refused."""
     cdef block* b = x.replay.head
     cdef int result = OK
     while b is not NULL and result >= 0:
@@ -47,7 +52,9 @@ cdef void relay_replay(exchange* x) noexcept nogil:
             x.up, block_at(b), <size_t>(b.end - b.start), x.request_last and b.next is NULL
         )
         b = b.next
-    chain_clear(&x.replay)
+    if not choice_keeps(x):
+        x.replayable = False
+        chain_clear(&x.replay)
     if result < 0:
         exchange_fail(x, -result)
 

@@ -11,6 +11,8 @@ from ext.proxy.exchange cimport exchange
 
 cdef void reply_fault(exchange* x, int fault) noexcept nogil
 cdef void reply_text(exchange* x, int status, const char* text, size_t n, span detail) noexcept nogil
+cdef void reply_bare(exchange* x, int status, const char* text, size_t n) noexcept nogil
+cdef void reply_redirect(exchange* x) noexcept nogil
 cdef void reply_with_hash(exchange* x, span hash_value) noexcept nogil
 cdef bint reply_cut(exchange* x, int fault) noexcept nogil
 cdef void reply_continue(exchange* x) noexcept nogil

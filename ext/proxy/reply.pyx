@@ -6,7 +6,7 @@ Floor      proxy: may cimport every floor below.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcmp, memcpy, memset, strlen
 
 from ext.base.arena cimport arena_take
 from ext.base.faults cimport (
@@ -14,6 +14,8 @@ from ext.base.faults cimport (
     CONNECT_TIMED_OUT,
     IDLE_TIMED_OUT,
     METHOD_NOT_ALLOWED,
+    NO_REVISION,
+    NO_ROUTE,
     REQUEST_TIMED_OUT,
     START_TIMED_OUT,
     WAITING_ROOM_FULL,
@@ -21,14 +23,17 @@ from ext.base.faults cimport (
     fault_table,
 )
 from ext.base.span cimport span, span_of
-from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head
+from ext.http.head cimport BODY_LENGTH, BODY_NONE, HTTP_1_1, field, head, head_path
 from ext.http.names cimport name_lookup
 from ext.proxy.context cimport DATE_BYTES, proxy_date
-from ext.proxy.exchange cimport exchange
+from ext.proxy.exchange cimport exchange, exchange_status
+from ext.proxy.plan cimport ROLE_ACTIVATOR, ROLE_GATEWAY
+from ext.proxy.route cimport route_revision
 
 cdef enum:
     FIELDS_MAX = 10          # of an answer of ours
     TEXT_MAX = 512           # of a line that is made here
+    NAME_MAX = 256           # of a name that a caller sent, in such a line
 
 
 cdef void add(head* h, const char* name, const char* value, size_t n) noexcept nogil:
@@ -71,7 +76,7 @@ cdef void send(exchange* x, head* h, const char* text, size_t n) noexcept nogil:
 
 cdef const char* grpc_code(int status) noexcept nogil:
     """As gRPC maps what a proxy answers (http-grpc-status-mapping), 504 as deadline exceeded."""
-    if status == 504:
+    if status == 504 or status == 408:
         return b"4"
     if status == 503 or status == 502:
         return b"14"
@@ -82,13 +87,31 @@ cdef const char* grpc_code(int status) noexcept nogil:
     return b"2"
 
 
+cdef const char* speaker(const exchange* x) noexcept nogil:
+    """Who we are in Proxy-Status (RFC 9209 2)."""
+    if x.role == ROLE_ACTIVATOR:
+        return b"activator"
+    return b"gateway" if x.role == ROLE_GATEWAY else b"queue-proxy"
+
+
 cdef size_t body_of(exchange* x, int fault, char* text) noexcept nogil:
     """The body that the platform's clients know for this fault (spec 3)."""
     cdef const char* name = b"upstream"
-    if x.to is not NULL and x.to.endpoint_count:
-        name = x.to.endpoints[0].name
+    cdef span space, revision
+    if x.at is not NULL:
+        name = x.at.to.name
+    if fault == NO_ROUTE and x.role == ROLE_GATEWAY:
+        return 0
     if fault == REQUEST_TIMED_OUT or fault == START_TIMED_OUT or fault == IDLE_TIMED_OUT:
+        if x.role == ROLE_ACTIVATOR or x.to.marks:
+            return <size_t>snprintf(text, TEXT_MAX, "activator request timeout")
         return <size_t>snprintf(text, TEXT_MAX, "request timeout")
+    if fault == NO_REVISION:
+        route_revision(x, &space, &revision)
+        return <size_t>snprintf(
+            text, TEXT_MAX, "Error getting active endpoint: revision.serving.knative.dev \"%.*s\" not found\n",
+            <int>(revision.len if revision.len < <size_t>NAME_MAX else <size_t>NAME_MAX), revision.at,
+        )
     if fault == CONNECT_REFUSED:
         return <size_t>snprintf(text, TEXT_MAX, "dial tcp %s: connect: connection refused\n", name)
     if fault == CONNECT_TIMED_OUT:
@@ -106,19 +129,21 @@ cdef void reply_fault(exchange* x, int fault) noexcept nogil:
     cdef char cause[TEXT_MAX]
     cdef const fault_row* row = &fault_table[fault]
     cdef size_t n = body_of(x, fault, text)
-    begin(x, &h, fields, row.status)
+    cdef int status = exchange_status(x, fault)
+    begin(x, &h, fields, status)
     h.keep_alive = not row.close
-    add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
-    if text[n - 1] == b'\n':
+    if x.grpc or n:
+        add_text(&h, b"Content-Type", b"application/grpc" if x.grpc else b"text/plain; charset=utf-8")
+    if n and text[n - 1] == b'\n':
         add_text(&h, b"X-Content-Type-Options", b"nosniff")
-    snprintf(cause, TEXT_MAX, "queue-proxy; error=%s; details=\"%s\"", row.type, row.detail)
+    snprintf(cause, TEXT_MAX, "%s; error=%s; details=\"%s\"", speaker(x), row.type, row.detail)
     add_text(&h, b"Proxy-Status", cause)
     if fault == WAITING_ROOM_FULL:
         add_text(&h, b"Retry-After", b"1")
     if fault == METHOD_NOT_ALLOWED:
         add_text(&h, b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE")
     if x.grpc:
-        add_text(&h, b"grpc-status", grpc_code(row.status))
+        add_text(&h, b"grpc-status", grpc_code(status))
         add_text(&h, b"grpc-message", row.detail)
         n = 0
     send(x, &h, text, n)
@@ -129,10 +154,13 @@ cdef void reply_text(exchange* x, int status, const char* text, size_t n, span d
     cdef head h
     cdef field fields[FIELDS_MAX]
     cdef char* whole
+    cdef char cause[80]
     begin(x, &h, fields, status)
     add_text(&h, b"Content-Type", b"text/plain; charset=utf-8")
     add_text(&h, b"X-Content-Type-Options", b"nosniff")
-    add_text(&h, b"Proxy-Status", b"queue-proxy; error=http_request_denied; details=\"probe refused\"")
+    snprintf(cause, sizeof(cause), "%s; error=http_request_denied; details=\"probe refused\"", speaker(x))
+    if status >= 400:
+        add_text(&h, b"Proxy-Status", cause)
     if text[n - 1] != b'\n':
         whole = <char*>arena_take(x.mem, n + detail.len + 1)
         if whole is not NULL:
@@ -143,6 +171,40 @@ cdef void reply_text(exchange* x, int status, const char* text, size_t n, span d
             text = whole
             n += detail.len + 1
     send(x, &h, text, n)
+
+
+cdef void reply_bare(exchange* x, int status, const char* text, size_t n) noexcept nogil:
+    """A probe's answer that is taken byte by byte: nothing is added."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    begin(x, &h, fields, status)
+    if n:
+        add_text(&h, b"Content-Type", b"text/plain; charset=utf-8")
+    send(x, &h, text, n)
+
+
+cdef void reply_redirect(exchange* x) noexcept nogil:
+    """To the same place by https; port 80 is cut, any other stays (NW spec 1.12)."""
+    cdef head h
+    cdef field fields[FIELDS_MAX]
+    cdef span host = x.request.authority
+    cdef span path = head_path(x.request)
+    cdef char* made = <char*>arena_take(x.mem, host.len + path.len + 9)
+    cdef char* to = made
+    begin(x, &h, fields, 301)
+    if host.len > 3 and memcmp(host.at + host.len - 3, b":80", 3) == 0:
+        host.len -= 3
+    if made is not NULL:
+        memcpy(to, b"https://", 8)
+        memcpy(to + 8, host.at, host.len)
+        to += 8 + host.len
+        if path.len == 0 or path.at[0] != c'/':
+            to[0] = c'/'
+            to += 1
+        if path.len:
+            memcpy(to, path.at, path.len)
+        add(&h, b"Location", made, <size_t>(to - made) + path.len)
+    send(x, &h, NULL, 0)
 
 
 cdef void reply_with_hash(exchange* x, span hash_value) noexcept nogil:

@@ -6,6 +6,8 @@ trace. The app sees the span of the call to it as its parent. With tracing off
 nothing is read, made or changed (DP-151).
 """
 
+from libc.stdint cimport uint64_t
+
 from ext.base.span cimport span
 from ext.proxy.exchange cimport exchange
 
@@ -19,3 +21,4 @@ cdef enum:
 
 cdef void trace_begin(exchange* x) noexcept nogil
 cdef span trace_parent_value(exchange* x) noexcept nogil
+cdef char* trace_hex(char* to, uint64_t word) noexcept nogil

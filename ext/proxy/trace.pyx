@@ -10,18 +10,10 @@ from ext.base.arena cimport arena_take
 from ext.base.span cimport span, span_of
 from ext.http.head cimport field, head_find
 from ext.http.names cimport NAME_TRACEPARENT
-from ext.proxy.context cimport proxy_context, proxy_of
+from ext.proxy.context cimport proxy_context, proxy_of, proxy_random
 from ext.proxy.plan cimport proxy_plan
 
 cdef uint64_t ALWAYS = <uint64_t>-1
-
-
-cdef uint64_t random_word(proxy_context* p) noexcept nogil:
-    """xorshift64*: ids must differ, not be secret. Never 0."""
-    p.random ^= p.random >> 12
-    p.random ^= p.random << 25
-    p.random ^= p.random >> 27
-    return p.random * <uint64_t>2685821657736338717ULL | 1
 
 
 cdef int digit_of(char c) noexcept nogil:
@@ -74,19 +66,20 @@ cdef void trace_begin(exchange* x) noexcept nogil:
         return
     has_parent = take_parent(x, &flags)
     if not has_parent:
-        x.trace[0] = random_word(p)
-        x.trace[1] = random_word(p)
+        x.trace[0] = proxy_random(p)
+        x.trace[1] = proxy_random(p)
         x.trace[3] = 0
     if has_parent and plan.trace_parent:
         sampled = flags & 1
     else:
         sampled = plan.trace_threshold == ALWAYS or x.trace[1] < plan.trace_threshold
-    x.trace[2] = random_word(p)
-    x.call_span = random_word(p)
+    x.trace[2] = proxy_random(p)
+    x.call_span = proxy_random(p)
     x.trace_flags = TRACE_ON | (TRACE_SAMPLED if sampled else 0) | (0 if has_parent else TRACE_NEW)
 
 
-cdef char* hex_of(char* to, uint64_t word) noexcept nogil:
+cdef char* trace_hex(char* to, uint64_t word) noexcept nogil:
+    """16 lower-case digits; gives what stands behind them."""
     cdef int shift = 60
     cdef int digit
     while shift >= 0:
@@ -109,9 +102,9 @@ cdef span trace_parent_value(exchange* x) noexcept nogil:
     start[0] = c'0'
     start[1] = c'0'
     start[2] = c'-'
-    to = hex_of(hex_of(start + 3, x.trace[0]), x.trace[1])
+    to = trace_hex(trace_hex(start + 3, x.trace[0]), x.trace[1])
     to[0] = c'-'
-    to = hex_of(to + 1, x.call_span)
+    to = trace_hex(to + 1, x.call_span)
     to[0] = c'-'
     to[1] = c'0'
     to[2] = c'1' if x.trace_flags & TRACE_SAMPLED else c'0'

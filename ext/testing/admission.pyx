@@ -12,7 +12,7 @@ from ext.base.clock cimport clock_now_ns
 
 from ext.admission.limiter cimport (
     NO_WORKER, limiter, limiter_admit, limiter_cancel, limiter_capacity, limiter_collect, limiter_drop, limiter_new,
-    limiter_pending, limiter_release, limiter_reserve, limiter_resize,
+    limiter_pending, limiter_release, limiter_release_last, limiter_reserve, limiter_resize, limiter_return,
 )
 from ext.admission.queue cimport queue_lane
 from ext.admission.slots cimport CAPACITY_MAX, WAITING_MAX, slots_capacity, slots_running, slots_waiting
@@ -65,6 +65,10 @@ cdef class Ticket:
         return STATES[self.c.state]
 
     @property
+    def seq(self):
+        return self.c.seq
+
+    @property
     def parked_ns(self):
         return self.c.parked_ns
 
@@ -102,6 +106,12 @@ cdef class Limiter:
 
     def release(self, Ticket t):
         return limiter_release(self.c, &t.c) == 0
+
+    def release_last(self, Ticket t):
+        return limiter_release_last(self.c, &t.c) == 0
+
+    def send_back(self, Ticket t, uint64_t now_ns=0):
+        return limiter_return(self.c, &t.c, now_ns) == 0
 
     def cancel(self, Ticket t):
         return limiter_cancel(self.c, &t.c) == 0

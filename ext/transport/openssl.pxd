@@ -61,6 +61,9 @@ cdef extern from "<openssl/ssl.h>" nogil:
     ctypedef ssl_st SSL
     ctypedef ssl_ctx_st SSL_CTX
     ctypedef ssl_method_st SSL_METHOD
+    struct crypto_ex_data_st:
+        pass
+    ctypedef crypto_ex_data_st CRYPTO_EX_DATA
     enum:
         TLS1_2_VERSION
         TLS1_3_VERSION
@@ -71,6 +74,8 @@ cdef extern from "<openssl/ssl.h>" nogil:
         SSL_SESS_CACHE_OFF
         SSL_TLSEXT_ERR_OK
         SSL_TLSEXT_ERR_ALERT_FATAL
+        SSL_AD_UNRECOGNIZED_NAME
+        TLSEXT_NAMETYPE_host_name
         SSL_VERIFY_NONE
         SSL_VERIFY_PEER
         SSL_VERIFY_FAIL_IF_NO_PEER_CERT
@@ -112,12 +117,24 @@ cdef extern from "<openssl/ssl.h>" nogil:
         ) noexcept,
         void* data,
     )
+    int SSL_CTX_up_ref(SSL_CTX* c)
+    int SSL_CTX_get_ex_new_index(
+        long number, void* pointer, void* make, void* copy,
+        void (*release)(void* of, void* data, CRYPTO_EX_DATA* all, int index, long number, void* pointer) noexcept,
+    )
+    int SSL_CTX_set_ex_data(SSL_CTX* c, int index, void* data)
+    long SSL_CTX_set_tlsext_servername_callback(
+        SSL_CTX* c, int (*on_name)(SSL* s, int* alert, void* argument) noexcept
+    )
+    long SSL_CTX_set_tlsext_servername_arg(SSL_CTX* c, void* argument)
     SSL* SSL_new(SSL_CTX* c)
     void SSL_free(SSL* s)
     void SSL_set_bio(SSL* s, BIO* source, BIO* sink)
     void SSL_set_accept_state(SSL* s)
     void SSL_set_connect_state(SSL* s)
     int SSL_set_tlsext_host_name(SSL* s, const char* name)
+    const char* SSL_get_servername(const SSL* s, int kind)
+    SSL_CTX* SSL_set_SSL_CTX(SSL* s, SSL_CTX* c)
     int SSL_set1_host(SSL* s, const char* name)
     int SSL_do_handshake(SSL* s)
     int SSL_read(SSL* s, void* at, int n)

@@ -25,6 +25,7 @@ cdef struct tls_wishes:
     int highest
     int callers          # tls_callers
 
+cdef SSL_CTX* tls_bare_server_context(int lowest, int highest) noexcept nogil
 cdef SSL_CTX* tls_server_context(const tls_wishes* w, char* why) noexcept nogil
 cdef SSL_CTX* tls_client_context(const tls_wishes* w, char* why) noexcept nogil
 cdef bint tls_use_groups(SSL_CTX* c, const char* names) noexcept nogil

@@ -166,12 +166,10 @@ cdef void set_memory(SSL_CTX* c) noexcept nogil:
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF)
 
 
-cdef SSL_CTX* tls_server_context(const tls_wishes* w, char* why) noexcept nogil:
-    """For accepted connections; NULL, and `why` of TLS_WHY_MAX bytes, when a wish cannot be met."""
+cdef SSL_CTX* tls_bare_server_context(int lowest, int highest) noexcept nogil:
+    """For accepted connections, without a certificate; NULL without memory."""
     cdef SSL_CTX* c = SSL_CTX_new(TLS_server_method())
-    cdef bint good
     if c is NULL or tls_ready() != OK:
-        refuse(why, b"OpenSSL")
         SSL_CTX_free(c)
         return NULL
     set_memory(c)
@@ -184,9 +182,19 @@ cdef SSL_CTX* tls_server_context(const tls_wishes* w, char* why) noexcept nogil:
         | SSL_OP_IGNORE_UNEXPECTED_EOF,   # a request says its length, so a cut one is seen without close_notify
     )
     SSL_CTX_set_num_tickets(c, 1)   # one is enough to resume; OpenSSL's two cost every handshake another
-    SSL_CTX_set_min_proto_version(c, w.lowest)
-    SSL_CTX_set_max_proto_version(c, w.highest)
+    SSL_CTX_set_min_proto_version(c, lowest)
+    SSL_CTX_set_max_proto_version(c, highest)
     SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL)
+    return c
+
+
+cdef SSL_CTX* tls_server_context(const tls_wishes* w, char* why) noexcept nogil:
+    """For accepted connections; NULL, and `why` of TLS_WHY_MAX bytes, when a wish cannot be met."""
+    cdef SSL_CTX* c = tls_bare_server_context(w.lowest, w.highest)
+    cdef bint good
+    if c is NULL:
+        refuse(why, b"OpenSSL")
+        return NULL
     good = SSL_CTX_set_cipher_list(c, w.ciphers if w.ciphers[0] else SUITES) == 1 or refuse(why, b"ciphers")
     good = good and use_certificate(c, w.cert, why) and use_key(c, w.key, why)
     if good and w.callers != CALLERS_ANY:

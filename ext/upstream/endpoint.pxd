@@ -30,6 +30,7 @@ cdef struct pool:
     links idle               # inline: HTTP/1 clients without an exchange, newest first
     links shared             # inline: HTTP/2 clients, all of them
     int idle_count
+    bint left                # no target has the endpoint any more: connections end with their last exchange
     timer sweep              # inline: closes what has been idle for IDLE_MAX
 
 cdef struct endpoint:
@@ -46,6 +47,7 @@ cdef struct endpoint:
     pool pools[1]            # inline: worker_count of them
 
 cdef endpoint* endpoint_new(const char* host, uint16_t port, int idle_max, int worker_count) noexcept nogil
+cdef bint endpoint_is_address(const char* host) noexcept nogil
 cdef endpoint* endpoint_share(endpoint* e) noexcept nogil
 cdef void endpoint_drop(endpoint* e) noexcept nogil
 cdef void endpoint_learn(endpoint* e, uint64_t idle_ns) noexcept nogil

@@ -4,7 +4,7 @@
 Floor      upstream: may cimport ext.base, stats, loop, admission, transport, mux.
 """
 
-from libc.stdint cimport int64_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
@@ -45,6 +45,12 @@ cdef endpoint* endpoint_new(const char* host, uint16_t port, int idle_max, int w
         links_init(&e.pools[i].shared)
         timer_init(&e.pools[i].sweep, NULL, &e.pools[i])
     return e
+
+
+cdef bint endpoint_is_address(const char* host) noexcept nogil:
+    """An IPv4 or IPv6 address; names are resolved by nobody here."""
+    cdef uint8_t address[16]
+    return inet_pton(AF_INET, host, address) == 1 or inet_pton(AF_INET6, host, address) == 1
 
 
 cdef endpoint* endpoint_share(endpoint* e) noexcept nogil:

@@ -7,6 +7,8 @@ what the app allows; one more is opened when all are full. When
 a request may not trust the idle ones, one more is opened as well, and those
 that have been idle for longer than the app is known to allow are left: kept,
 they would be very many after a while of such requests.
+
+Every connection holds a share of the endpoint, and so does a sweep that is due.
 """
 
 from libc.stdint cimport uint8_t
@@ -22,4 +24,5 @@ cdef enum pool_wish:
 
 cdef void pool_attach(pool* p, worker* w) noexcept nogil
 cdef stream* pool_take(pool* p, uint8_t version, pool_wish wish, int* fault) noexcept nogil
+cdef void pool_leave(pool* p) noexcept nogil
 cdef void pool_close_idle(pool* p) noexcept nogil

@@ -138,13 +138,14 @@ cdef void on_change(client* c) noexcept nogil:
         return
     if c.idle_since_ns == 0:
         return
+    if p.left or (not c.shared and p.idle_count >= p.to.idle_max):
+        leave(p, c)
+        return
     if not c.shared:
-        if p.idle_count >= p.to.idle_max:
-            leave(p, c)
-            return
         links_prepend(&p.idle, &c.pool_link)
         p.idle_count += 1
     if not timer_is_set(&p.sweep):
+        endpoint_share(p.to)
         timer_set(&p.home.wheel, &p.sweep, p.home.now_ns + IDLE_MAX_NS)
 
 
@@ -176,13 +177,14 @@ cdef void on_sweep(timer* t, uint64_t now_ns) noexcept nogil:
             next_ns = c.idle_since_ns + IDLE_MAX_NS
     if next_ns:
         timer_set(&p.home.wheel, &p.sweep, next_ns)
+    else:
+        endpoint_drop(p.to)
 
 
-cdef void pool_close_idle(pool* p) noexcept nogil:
-    """Before the worker stops, and after its exchanges have ended: connections that still say goodbye, too."""
+cdef void close_all(pool* p, bint running) noexcept nogil:
+    """Connections without an exchange; those with one as well, if `running`."""
     cdef links* l
     cdef client* c
-    timer_drop(&p.sweep)
     while not links_empty(&p.idle):
         p.idle_count -= 1
         leave(p, <client*>p.idle.next)
@@ -190,4 +192,19 @@ cdef void pool_close_idle(pool* p) noexcept nogil:
     while l != &p.shared:
         c = <client*>l
         l = l.next
-        leave(p, c)
+        if running or c.running == 0:
+            leave(p, c)
+    if timer_is_set(&p.sweep):
+        timer_drop(&p.sweep)
+        endpoint_drop(p.to)
+
+
+cdef void pool_leave(pool* p) noexcept nogil:
+    """The endpoint has left: closes what is idle. What runs goes on, and its connection ends with it."""
+    p.left = True
+    close_all(p, False)
+
+
+cdef void pool_close_idle(pool* p) noexcept nogil:
+    """Before the worker stops, and after its exchanges have ended: connections that still say goodbye, too."""
+    close_all(p, True)

@@ -5,25 +5,33 @@ Floor      upstream: may cimport ext.base, stats, loop, admission, transport, mu
 """
 
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
-from ext.admission.limiter cimport limiter_drop
 from ext.base.atomics cimport u64_add_full, u64_add_relaxed
-from ext.upstream.endpoint cimport endpoint, endpoint_drop
+from ext.upstream.member cimport member_free
+from ext.upstream.roster cimport roster_drop, roster_share
 
 
-cdef target* target_new(int endpoint_count) noexcept nogil:
-    """Room for the endpoints, which the caller shares into it; NULL without memory. One share."""
+cdef target* target_new(roster* live) noexcept nogil:
+    """The caller fills in the terms; NULL without memory. One share; the roster is shared."""
     cdef target* t = <target*>calloc(1, sizeof(target))
     if t is NULL:
         return NULL
-    t.endpoints = <endpoint**>calloc(<size_t>endpoint_count + 1, sizeof(endpoint*))
-    if t.endpoints is NULL:
-        free(t)
-        return NULL
     t.shares = 1
-    t.endpoint_count = endpoint_count
+    t.live = roster_share(live)
+    t.gate = live.gate
     return t
+
+
+cdef bint target_passes_as(target* t, const char* host, size_t n) noexcept nogil:
+    """Takes a copy of the Host that requests carry; False without memory. Before anybody shares the target."""
+    t.host = <char*>malloc(n + 1)
+    if t.host is NULL:
+        return False
+    memcpy(t.host, host, n)
+    t.host_len = n
+    return True
 
 
 cdef target* target_share(target* t) noexcept nogil:
@@ -32,14 +40,11 @@ cdef target* target_share(target* t) noexcept nogil:
 
 
 cdef void target_drop(target* t) noexcept nogil:
-    """The last share frees, and lets go of the limiter and the endpoints."""
-    cdef int i
+    """The last share frees, and lets go of the roster."""
     if u64_add_full(&t.shares, <uint64_t>-1) != 1:
         return
-    for i in range(t.endpoint_count):
-        if t.endpoints[i] is not NULL:
-            endpoint_drop(t.endpoints[i])
-    if t.gate is not NULL:
-        limiter_drop(t.gate)
-    free(t.endpoints)
+    if t.only is not NULL:
+        member_free(t.only)
+    roster_drop(t.live)
+    free(t.host)
     free(t)

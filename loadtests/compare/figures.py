@@ -54,7 +54,7 @@ class Figure:
         if self.met(seen):
             return "met"
         off = abs(seen.median - self.bound)
-        by = f"{number(off)} {self.unit}" if self.unit else f"{100 * off / self.bound:.2g} %"
+        by = f"{number(off)} {self.unit}" if self.unit else f"{100 * off / self.bound:.0f} %"
         return f"missed by {by}"
 
     def target(self) -> str:

@@ -31,7 +31,8 @@ DOORS: dict[str, set[str]] = {
     "tls_door": {"transport"},
     "certificates": {"base", "transport", "tls_door"},
     "live": BELOW,
-    "plan": BELOW | {"live"},
+    "hosts": BELOW,
+    "plan": BELOW | {"hosts", "live"},
     "engine": BELOW | {"tls_door", "live", "plan"},
 }
 """The modules at the top of `ext`, the only ones that Python may see."""

@@ -7,8 +7,8 @@
  * own ring is private, so it takes no step of its own.
  *
  * Left to chance, so that the proof covers more than the code: which of the
- * lanes that looked occupied gets a grant, whether a waiter leaves, and whether
- * a request ever ends.
+ * lanes that looked occupied gets a grant, whether a waiter leaves, whether
+ * a request ever ends, and whether it goes back to its line instead.
  *
  * Checked: slots and tickets balance after every step; the bound holds; a
  * worker is never knocked twice; when nothing moves any more, nobody waits
@@ -33,6 +33,9 @@
 #ifndef WAITING_MAX
 #define WAITING_MAX 2
 #endif
+#ifndef RETURNS
+#define RETURNS 0
+#endif
 #define CAPACITY_TOP 2
 #define ALL (WORKERS * TICKETS)
 #define NOBODY 255
@@ -55,6 +58,7 @@ chan line[WORKERS] = [TICKETS] of { byte };
 /* Each ticket belongs to the worker ticket / TICKETS. */
 byte state[ALL];
 byte uses[ALL];
+byte returns[ALL];
 bool frozen;       /* from now on only what has begun is ended, and knocks are answered */
 
 /* What the code does not count, but the proof does. */
@@ -63,10 +67,11 @@ byte in_line;      /* tickets in all lines */
 byte on_the_way;   /* grants decided, and neither taken nor handed back */
 byte parking;      /* in line, not yet counted as waiting */
 byte leaving;      /* no longer counted, still in line */
+byte going_back;   /* in line again, and its slot not yet given back */
 
 #define BALANCED \
     assert(in_line == waiting + on_the_way + parking + leaving); \
-    assert(running == holding + on_the_way); \
+    assert(running == holding + on_the_way + going_back); \
     assert(running <= CAPACITY_TOP); \
     assert(running + waiting <= CAPACITY_TOP + WAITING_MAX)
 
@@ -172,6 +177,15 @@ inline release(me) {
     offer(me)
 }
 
+/* Sent back to the front of its line; which place that is makes no difference to the sums. */
+inline go_back(me) {
+    returns[t]++;
+    atomic { line[me]!!t; state[t] = PARKED; in_line++; parking++; holding--; going_back++ };
+    occupied[me] = true;
+    atomic { running--; waiting++; parking--; going_back--; BALANCED };
+    offer(me)
+}
+
 inline cancel(me) {
     atomic { waiting--; leaving++ };
     atomic { line[me]??eval(t); state[t] = IDLE; in_line--; leaving--; BALANCED };
@@ -202,6 +216,7 @@ inline collect(me) {
 
 #define MAY_ADMIT(x) (!frozen && state[x] == IDLE && uses[x] < USES)
 #define MAY_END(x) (!frozen && state[x] == ADMITTED)
+#define MAY_GO_BACK(x) (!frozen && state[x] == ADMITTED && returns[x] < RETURNS)
 #define MAY_LEAVE(x) (!frozen && state[x] == PARKED)
 #define FIRST_OF(me) (me * TICKETS)
 #define LAST_OF(me) (me * TICKETS + TICKETS - 1)
@@ -217,10 +232,12 @@ end:
     :: knocks[me] > 0 -> collect(me); FORGET
     :: MAY_ADMIT(FIRST_OF(me)) -> t = FIRST_OF(me); goto admitting
     :: MAY_END(FIRST_OF(me)) -> t = FIRST_OF(me); goto releasing
+    :: MAY_GO_BACK(FIRST_OF(me)) -> t = FIRST_OF(me); goto going
     :: MAY_LEAVE(FIRST_OF(me)) -> t = FIRST_OF(me); goto cancelling
 #if TICKETS > 1
     :: MAY_ADMIT(LAST_OF(me)) -> t = LAST_OF(me); goto admitting
     :: MAY_END(LAST_OF(me)) -> t = LAST_OF(me); goto releasing
+    :: MAY_GO_BACK(LAST_OF(me)) -> t = LAST_OF(me); goto going
     :: MAY_LEAVE(LAST_OF(me)) -> t = LAST_OF(me); goto cancelling
 #endif
     od;
@@ -228,6 +245,8 @@ admitting:
 progress_admit: admit(me); FORGET; goto end;
 releasing:
 progress_release: release(me); FORGET; goto end;
+going:
+progress_go_back: go_back(me); FORGET; goto end;
 cancelling:
 progress_cancel: cancel(me); FORGET; goto end
 }

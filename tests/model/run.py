@@ -1,4 +1,4 @@
-"""Checks limiter.pml with spin, exhaustively, and prints how many states there were.
+"""Checks limiter.pml and roster.pml with spin, exhaustively, and prints how many states there were.
 
     python -m tests.model.run            all cases, about a minute
     python -m tests.model.run --quick    the small ones
@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-MODEL = Path(__file__).with_name("limiter.pml")
+FOLDER = Path(__file__).parent
 DEPTH = 1_000_000
 MEMORY_MB = 1500
 
@@ -28,10 +28,20 @@ class Case:
     sizes      constants of the model that differ from its own.
     progress   checks that no loop turns for ever, not the assertions alone.
     quick      small enough for every run of the tests.
+    model      "limiter" or "roster".
     """
 
-    def __init__(self, name: str, sizes: dict[str, object], *, progress: bool = False, quick: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        sizes: dict[str, object],
+        *,
+        progress: bool = False,
+        quick: bool = False,
+        model: str = "limiter",
+    ) -> None:
         self.name = name
+        self.model = FOLDER / f"{model}.pml"
         self.sizes = sizes
         self.progress = progress
         self.quick = quick
@@ -58,6 +68,13 @@ CASES = (
         {"WORKERS": 3, "TICKETS": 1, "USES": 2, "RESIZES": 0, "CAPACITY": 2, "WAITING_MAX": 1},
     ),
     Case("3 workers, resized, progress", {"WORKERS": 3, "TICKETS": 1, "RESIZES": 1}, progress=True),
+    Case("3 workers, sent back", {"WORKERS": 3, "TICKETS": 1, "RESIZES": 0, "RETURNS": 1}, quick=True),
+    Case("2 workers, 2 tickets, sent back", {"TICKETS": 2, "RESIZES": 0, "RETURNS": 1}),
+    Case("2 workers, resized, sent back twice", {"TICKETS": 1, "RESIZES": 1, "RETURNS": 2}),
+    Case("2 members, 2 requests", {"REQUESTS": 2}, quick=True, model="roster"),
+    Case("2 members, 2 requests, 3 changes, 2 refusals", {"REQUESTS": 2, "CHANGES": 3, "REFUSALS": 2}, model="roster"),
+    Case("2 members, 3 requests", {}, model="roster"),
+    Case("2 members, 3 requests, 2 slots each, no refusal", {"CAPACITY": 2, "REFUSALS": 0}, model="roster"),
 )
 
 
@@ -65,7 +82,7 @@ def check(case: Case) -> Outcome:
     """Translates, compiles and runs one case in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         sizes = [f"-D{name}={value}" for name, value in case.sizes.items()]
-        step(["spin", *sizes, "-a", str(MODEL)], folder)
+        step(["spin", *sizes, "-a", str(case.model)], folder)
         kind = "-DNP" if case.progress else "-DSAFETY"
         step(["gcc", "-O2", "-w", kind, "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"], folder)
         said = step(["./pan", f"-m{DEPTH}", *(["-l"] if case.progress else [])], folder)
@@ -100,7 +117,7 @@ def main(arguments: list[str]) -> int:
         total += outcome.states
         verdict = f"{outcome.errors} errors: {outcome.complaint}" if outcome.errors else "no error"
         print(f"{case.name:<50} {outcome.states:>10,} states  {time.monotonic() - began:5.1f} s  {verdict}", flush=True)
-    print(f"{'the limiter':<50} {total:>10,} states           {'FAILED' if failed else 'no error'}")
+    print(f"{'limiter and roster':<50} {total:>10,} states           {'FAILED' if failed else 'no error'}")
     return 1 if failed else 0
 
 

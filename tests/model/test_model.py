@@ -1,4 +1,4 @@
-"""The spin model of the limiter: its small cases hold, and it objects when the algorithm is broken."""
+"""The spin models: their small cases hold, and they object when the algorithm is broken."""
 
 import shutil
 
@@ -20,3 +20,8 @@ def test_no_slot_and_no_waiter_is_lost_in_any_interleaving(case):
 def test_the_model_objects_when_a_grant_that_was_handed_back_is_not_offered_again():
     broken = {"WORKERS": 3, "TICKETS": 1, "RESIZES": 0, "LOOK_AFTER_COLLECTING": "skip"}
     assert "running>=capacity" in check(Case("broken", broken)).complaint
+
+
+def test_the_model_objects_when_a_member_is_marked_out_without_a_second_look():
+    broken = {"REQUESTS": 2, "LOOK_AGAIN": "true"}
+    assert check(Case("broken", broken, model="roster")).errors

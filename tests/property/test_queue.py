@@ -20,6 +20,7 @@ class Interleaving(RuleBasedStateMachine):
         self.limiter = Limiter(capacity, waiting_max, WORKERS)
         self.lines = [[] for _ in range(WORKERS)]  # who waits, as the test believes
         self.running = []
+        self.parked_times = {}  # name -> times that it was parked and not granted since
         self.told = 0
         self.count = 0
 
@@ -30,7 +31,8 @@ class Interleaving(RuleBasedStateMachine):
             ticket = self.lines[worker].pop(0)
             assert ticket.name == name
             assert ticket.state == "admitted"
-            assert ticket.grants == 1
+            self.parked_times[name] -= 1
+            assert self.parked_times[name] == 0, "granted twice"
             self.running.append(ticket)
         self.told = len(self.limiter.granted)
 
@@ -48,6 +50,7 @@ class Interleaving(RuleBasedStateMachine):
         elif outcome == PARKED:
             assert waiting < self.waiting_max
             self.lines[worker].append(ticket)
+            self.parked_times[ticket.name] = 1
         else:
             assert waiting >= self.waiting_max
         self.catch_up()
@@ -67,6 +70,27 @@ class Interleaving(RuleBasedStateMachine):
     def release(self, data):
         ticket = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         assert self.limiter.release(ticket)
+        self.catch_up()
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def send_back(self, data):
+        """To the front: before all of its line who came later."""
+        ticket = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        line = self.lines[ticket.name[0]]
+        line.insert(sum(other.seq <= ticket.seq for other in line), ticket)
+        self.parked_times[ticket.name] = 1
+        assert self.limiter.send_back(ticket)
+        self.catch_up()
+
+    @precondition(lambda self: self.running and self.limiter.counts()[0])
+    @rule(data=st.data())
+    def release_last(self, data):
+        """The slot goes with whom it belonged to."""
+        ticket = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        capacity, _, _ = self.limiter.counts()
+        assert self.limiter.release_last(ticket)
+        assert self.limiter.counts()[0] == capacity - 1
         self.catch_up()
 
     @precondition(lambda self: any(self.lines))

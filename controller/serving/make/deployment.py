@@ -18,6 +18,7 @@ from controller.api.serving import Revision
 from controller.api.values import NS_PER_S, duration_ns
 from controller.children import digest
 from controller.config.deployment import SPREAD
+from controller.config.features import MULTI_CONTAINER_PROBING
 from controller.config.settings import Settings
 from dataplane.contract.ports import ADMIN_PORT, USER_PORT_NAME
 
@@ -76,14 +77,14 @@ def progress_deadline_s(revision: Revision, settings: Settings) -> int:
 def pod_spec(revision: Revision, settings: Settings, system_namespace: str) -> dict[str, Any]:
     """The user's pod with everything that makes it an instance."""
     made = dict(revision.pod_spec())
-    serving = revision.serving_container
     images = {status.name: status.image_digest for status in revision.status.container_statuses}
     made["containers"] = [
-        *(_container(one, revision, images, is_serving=one is serving) for one in revision.containers),
+        *(_container(one, revision, images, settings) for one in revision.containers),
         queue_proxy.container(revision, settings, system_namespace),
     ]
     made["terminationGracePeriodSeconds"] = revision.timeout_seconds
-    made.setdefault("enableServiceLinks", False)
+    if settings.defaults.enable_service_links is not None:
+        made.setdefault("enableServiceLinks", settings.defaults.enable_service_links)
     runtime_class = settings.deployment.runtime_class(revision.metadata.labels)
     if runtime_class:
         made.setdefault("runtimeClassName", runtime_class)
@@ -92,22 +93,22 @@ def pod_spec(revision: Revision, settings: Settings, system_namespace: str) -> d
     return made
 
 
-def _container(one: dict[str, Any], revision: Revision, images: dict[str, str], *, is_serving: bool) -> dict[str, Any]:
+def _container(one: dict[str, Any], revision: Revision, images: dict[str, str], settings: Settings) -> dict[str, Any]:
     made = {key: value for key, value in one.items() if key not in ("stdin", "tty", "ports", "readinessProbe")}
+    is_serving = one is revision.serving_container
     port = queue_proxy.user_port(revision)
     made["image"] = images.get(one.get("name", "")) or one.get("image", "")
     made["env"] = [*one.get("env", []), *_told(revision, port if is_serving else None)]
     made["lifecycle"] = {**one.get("lifecycle", {}), **DRAIN}
     made.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     readiness = one.get("readinessProbe")
+    if readiness and not is_taken_over(readiness):
+        made["readinessProbe"] = readiness
     if is_serving:
         made["ports"] = [{"name": USER_PORT_NAME, "containerPort": port, "protocol": "TCP"}]
         if "livenessProbe" in one:
-            made["livenessProbe"] = liveness(one["livenessProbe"], port)
-        if readiness and not is_taken_over(readiness):
-            made["readinessProbe"] = readiness
-    elif readiness:
-        made["readinessProbe"] = readiness
+            keeps_port = settings.features.is_enabled(MULTI_CONTAINER_PROBING)
+            made["livenessProbe"] = liveness(one["livenessProbe"], port, keeps_port)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.api.autoscaling import ALGORITHM
 from controller.api.meta import (
     AUTOSCALING,
     LAST_APPLIED,
@@ -23,6 +24,8 @@ _KEPT_LABELS = (ROUTE_LABEL, ROUTING_STATE_LABEL)
 _KEPT_ANNOTATIONS = (LAST_PINNED, NO_GC, ROUTING_STATE_MODIFIED, ROUTES, LAST_APPLIED)
 """What changes during a revision's life, and would roll its pods."""
 
+_OF_THE_AUTOSCALER = (AUTOSCALING, ALGORITHM.partition("/")[0])
+
 
 def child_labels(revision: Revision) -> dict[str, str]:
     """Labels of everything that belongs to a revision (SC-175)."""
@@ -41,7 +44,7 @@ def autoscaler_annotations(revision: Revision) -> dict[str, str]:
 def pod_annotations(revision: Revision) -> dict[str, str]:
     """Annotations of its Deployment and pods: the scale may change without a new pod (SC-174)."""
     handed = autoscaler_annotations(revision)
-    return {key: value for key, value in handed.items() if not key.startswith(AUTOSCALING)}
+    return {key: value for key, value in handed.items() if not key.startswith(_OF_THE_AUTOSCALER)}
 
 
 def selector(revision: Revision) -> dict[str, str]:

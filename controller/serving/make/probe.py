@@ -15,24 +15,28 @@ Probe = dict[str, Any]
 
 def is_taken_over(probe: Probe) -> bool:
     """The sidecar asks in kubelet's place; a command only kubelet can run (SC-158)."""
-    return "exec" not in probe
+    return probe.get("exec") is None
 
 
-def sidecar_probe(probe: Probe, user_port: int) -> str:
-    """The probe as the sidecar gets it: JSON, towards the app on this machine."""
+def sidecar_probe(probe: Probe, user_port: int) -> Probe:
+    """The probe as the sidecar gets it: towards the app on this machine; a command becomes a connection."""
     asked = {key: value for key, value in probe.items() if key not in HANDLERS}
-    if "httpGet" in probe:
-        get = probe["httpGet"]
+    if get := probe.get("httpGet"):
         asked["httpGet"] = {**get, "host": LOOPBACK, "port": get.get("port") or user_port}
-        asked["httpGet"].setdefault("scheme", HTTP)
-    elif "grpc" in probe:
-        asked["grpc"] = {**probe["grpc"], "port": probe["grpc"].get("port") or user_port}
+        asked["httpGet"]["scheme"] = get.get("scheme") or HTTP
+    elif grpc := probe.get("grpc"):
+        asked["grpc"] = {**grpc, "port": grpc.get("port") or user_port}
     else:
-        port = probe.get("tcpSocket", {}).get("port") or user_port
+        port = (probe.get("tcpSocket") or {}).get("port") or user_port
         asked["tcpSocket"] = {"host": LOOPBACK, "port": port}
     if asked.get("periodSeconds", 0) > 0:
         asked["timeoutSeconds"] = max(asked.get("timeoutSeconds") or 0, 1)
-    return json.dumps(asked, separators=(",", ":"), sort_keys=True)
+    return asked
+
+
+def encoded(content: Any) -> str:
+    """A probe, or a list of them, as one variable holds it."""
+    return json.dumps(content, separators=(",", ":"), sort_keys=True)
 
 
 def kubelet_probe(probe: Probe, serving_port: int) -> Probe:
@@ -42,9 +46,13 @@ def kubelet_probe(probe: Probe, serving_port: int) -> Probe:
     return asked
 
 
-def liveness(probe: Probe, user_port: int) -> Probe:
-    """The app's liveness probe, towards the port that it really has."""
+def liveness(probe: Probe, user_port: int, keeps_port: bool) -> Probe:
+    """The app's liveness probe, towards the port that it really has.
+
+    keeps_port   a port that the probe names stays: with several containers probed, it may be another's
+    """
     for handler in ("httpGet", "tcpSocket"):
         if handler in probe:
-            return {**probe, handler: {**probe[handler], "port": user_port}}
+            said = probe[handler].get("port") if keeps_port else None
+            return {**probe, handler: {**probe[handler], "port": said or user_port}}
     return probe

@@ -22,7 +22,7 @@ from dataplane.contract.ports import (
     USER_PORT,
 )
 
-from .probe import kubelet_probe, sidecar_probe
+from .probe import encoded, is_taken_over, kubelet_probe, sidecar_probe
 
 NAME = "queue-proxy"
 FULL_DUPLEX = "features.knative.dev/http-full-duplex"
@@ -82,7 +82,6 @@ def container(revision: Revision, settings: Settings, system_namespace: str) -> 
 
 def environment(revision: Revision, settings: Settings, system_namespace: str) -> list[dict[str, Any]]:
     """Every variable that upstream's sidecar reads, in its order; ours has the same contract."""
-    probe = revision.serving_container.get("readinessProbe")
     tls = settings.deployment.sidecar_tls
     duplex = revision.metadata.annotations.get(FULL_DUPLEX, "").lower() == "enabled"
     said: dict[str, str | dict[str, Any]] = {
@@ -102,7 +101,7 @@ def environment(revision: Revision, settings: Settings, system_namespace: str) -
         "SERVING_LOGGING_LEVEL": "",
         "USER_PORT": str(user_port(revision)),
         "SYSTEM_NAMESPACE": system_namespace,
-        "SERVING_READINESS_PROBE": sidecar_probe(probe, user_port(revision)) if probe else "",
+        "SERVING_READINESS_PROBE": _readiness(revision, settings),
         "HOST_IP": _field("status.hostIP"),
         "ENABLE_HTTP2_AUTO_DETECTION": _switch(settings.features.is_enabled(AUTODETECT_HTTP2)),
         "ENABLE_HTTP_FULL_DUPLEX": _switch(duplex),
@@ -118,6 +117,19 @@ def environment(revision: Revision, settings: Settings, system_namespace: str) -
         {"name": name, "value": value} if isinstance(value, str) else {"name": name, "valueFrom": value}
         for name, value in said.items()
     ]
+
+
+def _readiness(revision: Revision, settings: Settings) -> str:
+    """One probe; with the feature, a list of those of all containers, without the commands of the other ones."""
+    own = revision.serving_container.get("readinessProbe")
+    found = [sidecar_probe(own, user_port(revision))] if own else []
+    if not settings.features.is_enabled(MULTI_CONTAINER_PROBING):
+        return encoded(found[0]) if found else ""
+    for container in revision.containers:
+        probe = container.get("readinessProbe")
+        if probe and container is not revision.serving_container and is_taken_over(probe):
+            found.append(sidecar_probe(probe, user_port(revision)))
+    return encoded(found) if found else ""
 
 
 def _resources(revision: Revision, settings: Settings) -> dict[str, dict[str, str]]:

@@ -1,0 +1,229 @@
+"""A gateway as a process: routes from a controller, requests from curl's point of view, load to an autoscaler."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path as File
+
+import httpx
+import pytest
+
+from controller.autoscaler.intake import Intake
+from controller.ingress.gate import Gate
+from controller.ingress.state import GateState
+from dataplane.contract.reports import Ready
+from dataplane.contract.routes import Endpoint, Host, Path, Split, Target
+
+ROOT = File(__file__).resolve().parent.parent.parent
+PATIENCE_S = 30
+START = "import sys; from dataplane.roles.gateway import main; sys.exit(main())"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def to(target: str, ingress: str = "ns/route", **more: object) -> Host:
+    return Host(ingress=ingress, hash="c0ffee", paths=(Path(splits=(Split(target=target),)),), **more)
+
+
+class App:
+    """Answers every request with what it was asked."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, str]] = []
+        self.held: asyncio.Event | None = None
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                first, *lines = head.split("\r\n")[:-2]
+                fields = {line.partition(": ")[0].lower(): line.partition(": ")[2] for line in lines}
+                self.seen.append(fields)
+                if self.held is not None:
+                    await self.held.wait()
+                body = json.dumps({"first": first, **fields}).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+class World:
+    """A controller's gate, an autoscaler's intake, an app, and the gateway's process between them."""
+
+    def __init__(self, state_file: File) -> None:
+        self.state = GateState()
+        self.gate = Gate(self.state)
+        self.reports: asyncio.Queue = asyncio.Queue()
+        self.intake = Intake(lambda *_: None, self.reports.put_nowait)
+        self.app = App()
+        self.public, self.private, self.admin = free_ports(3)
+        self.state_file = state_file
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self, controller: int, autoscaler: int) -> None:
+        environ = {
+            "PATH": os.environ["PATH"],
+            "POD_NAME": "gateway-0",
+            "PENSTOCK_BIND_ADDRESS": "127.0.0.1",
+            "PENSTOCK_PUBLIC_PORT": str(self.public),
+            "PENSTOCK_PRIVATE_PORT": str(self.private),
+            "PENSTOCK_ADMIN_PORT": str(self.admin),
+            "PENSTOCK_CONTROLLER": f"ws://127.0.0.1:{controller}",
+            "PENSTOCK_AUTOSCALER": f"ws://127.0.0.1:{autoscaler}",
+            "PENSTOCK_STATE_FILE": str(self.state_file),
+            "PENSTOCK_WORKERS": "2",
+        }
+        self.process = await asyncio.create_subprocess_exec(sys.executable, "-c", START, cwd=ROOT, env=environ)
+
+    async def publish(self, **changes: object) -> None:
+        """Returns once the gateway uses them."""
+        self.state.change(**changes)
+        self.gate.publish()
+        await self.gate.applied(self.state.version)
+
+    async def ask(self, host: str, path: str = "/", port: int | None = None) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+            return await client.get(f"http://127.0.0.1:{port or self.public}{path}", headers={"Host": host})
+
+
+@asynccontextmanager
+async def world_in(folder: File) -> AsyncIterator[World]:
+    world = World(folder / "routes.json")
+    loop = asyncio.get_running_loop()
+    ports = loop.create_future(), loop.create_future()
+    tasks = [
+        asyncio.create_task(world.gate.run("127.0.0.1", 0, ports[0])),
+        asyncio.create_task(world.intake.run("127.0.0.1", 0, ports[1])),
+    ]
+    server = await asyncio.start_server(world.app, "127.0.0.1", 0)
+    world.endpoint = Endpoint(address="127.0.0.1", port=server.sockets[0].getsockname()[1])
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await world.start(await ports[0], await ports[1])
+            await world.gate.applied(0)
+            await world.intake.moved.wait()
+            yield world
+    finally:
+        if world.process is not None and world.process.returncode is None:
+            world.process.kill()
+            await world.process.wait()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def world(tmp_path: File) -> AsyncIterator[World]:
+    async with world_in(tmp_path) as made:
+        yield made
+
+
+async def test_hosts_lead_to_their_targets_and_others_nowhere(world: World) -> None:
+    assert (await world.ask("a.example")).status_code == 404
+    await world.publish(
+        targets={"ns/svc:80": Target()},
+        hosts={"a.example": to("ns/svc:80"), "a.ns": to("ns/svc:80", visibility="local")},
+        endpoints={"ns/svc:80": (world.endpoint,)},
+    )
+    answer = await world.ask("A.example:8080", "/x?y")
+    assert (answer.status_code, answer.json()["first"]) == (200, "GET /x?y HTTP/1.1")
+    assert (await world.ask("a.ns")).status_code == 404
+    assert (await world.ask("a.ns", port=world.private)).status_code == 200
+
+
+async def test_a_request_for_a_revision_at_zero_waits_for_its_first_instance(world: World) -> None:
+    await world.publish(
+        targets={"ns/rev": Target(hold=True, concurrency=1, request_s=20)}, hosts={"a.example": to("ns/rev")}
+    )
+    asked = asyncio.create_task(world.ask("a.example"))
+    report = await world.reports.get()
+    assert report.revisions["ns/rev"].waiting == 1
+    assert not asked.done()
+    await world.publish(endpoints={"ns/rev": (world.endpoint,)})
+    answer = (await asked).json()
+    assert answer["k-proxy-request"] == "activator"
+    assert answer["k-original-host"] == "a.example"
+
+
+async def test_an_announced_instance_gets_what_waits_at_once(world: World) -> None:
+    await world.publish(
+        targets={"ns/rev": Target(hold=True, concurrency=1, request_s=20)}, hosts={"a.example": to("ns/rev")}
+    )
+    asked = asyncio.create_task(world.ask("a.example"))
+    await world.reports.get()
+    world.intake.announce(Ready(revision="ns/rev", address=world.endpoint.address, port=world.endpoint.port))
+    assert (await asked).status_code == 200
+
+
+async def test_a_gateway_without_its_controller_serves_what_it_knew(tmp_path: File) -> None:
+    async with world_in(tmp_path) as world:
+        await world.publish(
+            targets={"ns/svc:80": Target()},
+            hosts={"a.example": to("ns/svc:80")},
+            endpoints={"ns/svc:80": (world.endpoint,)},
+        )
+        process = world.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        (nowhere,) = free_ports(1)
+        await world.start(nowhere, nowhere)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    if (await world.ask("a.example")).status_code == 200:
+                        break
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)  # it does not listen yet
+
+
+async def test_a_gateway_that_leaves_finishes_what_it_has(world: World) -> None:
+    world.app.held = asyncio.Event()
+    await world.publish(
+        targets={"ns/svc:80": Target()},
+        hosts={"a.example": to("ns/svc:80")},
+        endpoints={"ns/svc:80": (world.endpoint,)},
+    )
+    asked = asyncio.create_task(world.ask("a.example"))
+    while not world.app.seen:
+        await asyncio.sleep(0.01)
+    assert world.process is not None
+    world.process.send_signal(signal.SIGTERM)
+    world.app.held.set()
+    assert (await asked).status_code == 200
+    assert await world.process.wait() == 0
+
+
+async def test_settings_that_cannot_be_used_are_named_all_at_once() -> None:
+    environ = {"PATH": os.environ["PATH"], "PENSTOCK_PUBLIC_PORT": "x", "PENSTOCK_CONTROLLER": "http://a"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", START, cwd=ROOT, env=environ, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    lines = said.decode().splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("penstock-gateway: ") for line in lines)
+    assert {line.split(": ")[1] for line in lines} == {
+        "POD_NAME",
+        "PENSTOCK_AUTOSCALER",
+        "PENSTOCK_CONTROLLER",
+        "PENSTOCK_PUBLIC_PORT",
+    }
