@@ -397,6 +397,11 @@ cdef class Engine:
         self.live.forget(name)
 
     @property
+    def calls_fd(self):
+        """Readable while wait has something to give."""
+        return self.calls.bell
+
+    @property
     def events_fd(self):
         """Readable while take_events has something to give."""
         return self.live.events_fd()

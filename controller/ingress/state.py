@@ -20,7 +20,7 @@ class GateState:
     """
 
     def __init__(self) -> None:
-        self.version = time.time_ns() // 1_000_000
+        self.version = time.time_ns() // 1_000
         self._hosts: dict[str, Host] = {}
         self._targets: dict[str, Target] = {}
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}

@@ -49,7 +49,7 @@ class Gateway:
             loop.add_signal_handler(number, self._leaving.set)
         self.supervisor.listen()
         loop.add_reader(self.supervisor.engine.events_fd, self._events)
-        loop.add_reader(self.supervisor.engine.fd, self._calls)
+        loop.add_reader(self.supervisor.engine.calls_fd, self._calls)
         await self.stream.restore()
         tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
         await self._leaving.wait()
