@@ -146,6 +146,7 @@ def _detached(home: Home, port: int, *, quiet: bool) -> Running:
 
 def _notifying(home: Home, port: int, descriptor: int) -> None:
     """What `_detached` starts: says what it does into a pipe, whose end means that it is ready, or gone."""
+    os.set_inheritable(descriptor, False)
     with open(descriptor, "w", encoding="utf-8", buffering=1) as told:
         try:
             _serve(home, port, lambda text: None if told.closed else print(text, file=told), lambda _: told.close())

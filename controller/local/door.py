@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import time
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 from starlette.applications import Starlette
@@ -12,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from controller.api.autoscaling import ALGORITHM
+from controller.api.core import Pod
 from controller.api.meta import SERVICE_LABEL
-from controller.api.serving import Service
+from controller.api.serving import Revision, Service
 from controller.assembly import Controllers
+from controller.autoscaler.deciders import steady
 from controller.local.explain import Decision, RevisionFacts, explain
 from controller.observe import BY_REVISION
 
@@ -57,10 +57,11 @@ class Door:
                 found.append(self._revision(revision, pods))
         return sorted(found, key=lambda one: one.revision.name, reverse=True)
 
-    def _revision(self, revision: Any, pods: Any) -> RevisionFacts:
-        controllers, now_s = self._controllers, time.time()
-        made = controllers.deciders.made(f"{revision.namespace}/{revision.name}")
-        said = revision.metadata.annotations.get(ALGORITHM)
+    def _revision(self, revision: Revision, pods: Sequence[Pod]) -> RevisionFacts:
+        seen, now_s = self._controllers.observed, steady()
+        decider = self._controllers.deciders.find(f"{revision.namespace}/{revision.name}")
+        made = decider.history.all() if decider is not None else []
+        scaler = seen.pod_autoscalers.get(*revision.key)
         return RevisionFacts(
             revision=revision,
             pods=pods,
@@ -68,6 +69,8 @@ class Door:
                 Decision(ago_s=round(max(0.0, now_s - one.at_s), 3), pods=one.decision.pods, reason=one.decision.reason)
                 for one in made
             ],
-            path=controllers.observed.serverless_services.get(revision.namespace, revision.name),
-            algorithm=said or controllers.settings.autoscaler.algorithm,
+            path=seen.serverless_services.get(*revision.key),
+            wanted=scaler.status.desired_scale if scaler is not None else None,
+            algorithm=decider.wanted.algorithm if decider is not None else "",
+            start_s=decider.start_s if decider is not None else None,
         )

@@ -49,7 +49,11 @@ class RevisionFacts(msgspec.Struct, frozen=True, kw_only=True):
     decisions: Sequence[Decision]
     """Oldest first."""
     path: ServerlessService | None
+    wanted: int | None = None
+    """Pods that were asked for, within the revision's bounds; None or below 0: nothing yet."""
     algorithm: str = ""
+    start_s: float | None = None
+    """How long a pod takes to start, by experience."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,15 +130,14 @@ def _revision(service: Service, facts: RevisionFacts, gateways: int) -> Revision
     ready = sum(pod.is_ready for pod in pods)
     alive = sum(not pod.is_deleted for pod in pods)
     last = facts.decisions[-1] if facts.decisions else None
-    wanted = last.pods if last is not None else revision.status.desired_replicas or 0
     return RevisionExplanation(
         name=revision.name,
         percent=sum(one.percent or 0 for one in traffic),
         tags=[one.tag for one in traffic if one.tag],
-        pods_wanted=wanted,
+        pods_wanted=max(facts.wanted or 0, 0),
         pods_ready=ready,
         pods_starting=alive - ready,
-        scale=_scale(last, facts.algorithm),
+        scale=_scale(last, facts),
         decisions=list(reversed(facts.decisions))[:DECISIONS],
         path=_path(facts, ready, gateways),
         timeouts=_timeouts(revision),
@@ -142,11 +145,12 @@ def _revision(service: Service, facts: RevisionFacts, gateways: int) -> Revision
     )
 
 
-def _scale(last: Decision | None, algorithm: str) -> str:
+def _scale(last: Decision | None, facts: RevisionFacts) -> str:
+    starts = f"; a pod takes {facts.start_s:.2f} s to start" if facts.start_s is not None else ""
     if last is None:
-        return "nothing was decided yet: no request has come since the start"
-    by = f", by algorithm {algorithm}" if algorithm else ""
-    return f"{last.pods} {'pod' if last.pods == 1 else 'pods'}, decided {last.ago_s:.1f} s ago{by}: {last.reason}"
+        return f"nothing was decided yet: no request has come since the start{starts}"
+    pods = f"{last.pods} {'pod' if last.pods == 1 else 'pods'}"
+    return f"the load asks for {pods}, by algorithm {facts.algorithm} {last.ago_s:.1f} s ago: {last.reason}{starts}"
 
 
 def _path(facts: RevisionFacts, ready: int, gateways: int) -> list[str]:

@@ -24,7 +24,7 @@ import uvloop
 from controller.assembly import Addresses, Controllers, Surroundings
 from controller.config.settings import Settings
 from controller.ingress.reconcile import GatewayPlace
-from controller.local import admission, maps
+from controller.local import admission, forkserver, maps
 from controller.local.access import client_config
 from controller.local.api import status
 from controller.local.api.server import Server
@@ -32,7 +32,7 @@ from controller.local.door import Door
 from controller.local.gateway import LOOPBACK, Gateway, free_port
 from controller.local.home import Home, Running
 from controller.local.images import Images
-from controller.local.node import LogError, Node, NodeSettings
+from controller.local.node import Node, NodeSettings
 from controller.serving.route import Place
 from dataplane.kube.client import Client
 
@@ -42,6 +42,11 @@ SIDECAR = "penstock-queue-proxy"
 GATEWAY = "penstock-gateway"
 GATEWAY_S = 10.0
 """For its first connection."""
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The folder that holds `controller`, `dataplane` and `ext`."""
+PACKAGES = Path(uvloop.__file__).resolve().parent.parent
+"""Where pip installs; a launcher's interpreter does not know it by itself."""
 
 T = TypeVar("T")
 
@@ -104,8 +109,8 @@ class Machine:
         port = free_port(self._settings.port)
         self._phase("starting the API server")
         server = Server(
-            home.api, kinds=admission.kinds(), admission=admission.admission(self._now, maps.SYSTEM_NAMESPACE), logs=self._logs,
-            namespaces=(maps.SYSTEM_NAMESPACE,),
+            home.api, kinds=admission.kinds(), admission=admission.admission(self._now, maps.SYSTEM_NAMESPACE),
+            logs=self._logs, namespaces=(maps.SYSTEM_NAMESPACE,),
         )  # fmt: skip
         await stack.enter_async_context(server.running())
         server.write_kubeconfig(home.kubeconfig)
@@ -139,6 +144,7 @@ class Machine:
         return NodeSettings(
             state=self._home.node,
             sidecar=(self._program(SIDECAR),),
+            forkserver=forkserver.command(ROOT, PACKAGES),
             app_environment={"PENSTOCK_GATEWAY": f"http://{LOOPBACK}:{port}"},
         )
 
@@ -170,11 +176,8 @@ class Machine:
     async def _logs(self, namespace: str, name: str, query: dict[str, str]) -> AsyncIterator[bytes]:
         if self._node is None:
             raise status.ApiError(503, "ServiceUnavailable", "the node has not started yet")
-        try:
-            async for part in self._node.log(namespace, name, query):
-                yield part
-        except LogError as wrong:
-            raise status.ApiError(wrong.status, "BadRequest", str(wrong)) from wrong
+        async for part in self._node.log(namespace, name, query):
+            yield part
 
 
 @asynccontextmanager
