@@ -105,14 +105,10 @@ class Controllers:
             await self.observed.listed()
             for controller in self._all():
                 group.create_task(controller.run())
-            for run in (
-                self._follow_gateways,
-                self._follow_activators,
-                self.deciders.run,
-                self._path.run,
-                self._scrapes.run,
-            ):
+            for run in (self._follow_gateways, self._follow_activators, self.deciders.run, self._path.run):
                 group.create_task(run())
+            if self._scrapes is not None:
+                group.create_task(self._scrapes.run())
             addresses = self._around.addresses
             group.create_task(self.intake.run(addresses.host, addresses.stats_port))
             await self.ingresses.queue.idle()
