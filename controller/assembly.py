@@ -278,7 +278,7 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for name in self._path.confirmed():
+            for name in self._path.wanted():
                 self._scale_again(name)
 
 

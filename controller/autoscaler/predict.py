@@ -29,13 +29,13 @@ from .target import Target
 FULL = 0.9
 """Share of what all pods can run from which on there is a surge: before, the averages are quick enough."""
 
-CERTAIN = 2.0
+CERTAIN = 3.0
 """Standard deviations (of a Poisson count) by which arrivals must be above that to be no accident."""
 
 GROWING_S = 0.35
 """After a surge was seen it may turn out larger without being proved anew: the first reports show a part of it."""
 
-UP_SLACK = 0.05
+UP_SLACK = 0.08
 """Part by which the need exceeds the pods before the averages ask for more; what the target leaves free bears it."""
 
 NOISY = 1.5
