@@ -169,7 +169,7 @@ class Pod:
         if self._stopping is None:
             self.is_leaving = True
             self._stopping = asyncio.create_task(self._stop(loop.time() + grace_s))
-            self._home.changed(self)
+            self._tell()
         else:
             loop.call_later(grace_s, self.signal, signal.SIGKILL)
 
@@ -203,7 +203,14 @@ class Pod:
     def changed(self) -> None:
         """A container's state is another one."""
         self._save()
-        self._home.changed(self)
+        self._tell()
+
+    def _tell(self) -> None:
+        """A mistake in what others make of it must not keep processes from being watched and ended."""
+        try:
+            self._home.changed(self)
+        except Exception:
+            log.exception("the state of pod %s/%s is not passed on: a defect", *self.key)
 
     def cgroup(self, container: str) -> Cgroup | None:
         return self._home.cgroups.of(f"{self.namespace}_{self.name}_{container}")
