@@ -168,7 +168,7 @@ def _level(aim: Aim, need: Need, trail: Trail) -> tuple[int, str]:
     """The averages at the target. What the last decision was stays unless the need has clearly left it."""
     long, short = _exact(aim, need, need.stable, aim.long_s), _exact(aim, need, need.short, aim.short_s)
     exact, noise, which = (*long, "stable") if long[0] >= short[0] else (*short, "short")
-    pods = max(ceil(exact - EPSILON), 1 if need.idle_s <= aim.long_s else 0)
+    pods = max(ceil(exact - EPSILON), 1 if need.running or need.waiting or need.idle_s <= aim.long_s else 0)
     low = min(trail.pods - 1 - DOWN_SLACK_PODS, trail.pods * (1 - DOWN_SLACK))
     is_higher = any(one - spread > trail.pods * (1 + UP_SLACK) for one, spread in (long, short))
     reason = f"{exact * aim.target.value:.4g} over the {which} window / target {aim.target.value:g} = {pods} pods"
