@@ -398,7 +398,7 @@ cdef class Live:
             return (name, REFUSED, key) if is_out and key is not None else None
         roster_told(r)
         if is_known and u64_load_full(&r.awake):
-            self.active.setdefault(name, -1)
+            self.active.setdefault(name, None)
         return (name, WANTED, None) if is_known else None
 
     def events_fd(self):
@@ -420,7 +420,7 @@ cdef class Live:
     def report(self):
         """(now in ns, {target: (requests, concurrency, running, waiting, refused)}) of targets with `reports`.
 
-        Only those that had a request since the last report, or have one now.
+        Only those that had a request since the last report, or have one now; the end of the last one is told as well.
         requests      since the start, those refused included
         concurrency   integral of requests that run or wait, request nanoseconds
         refused       since the start, for a full waiting room
@@ -440,7 +440,7 @@ cdef class Live:
                     del self.active[name]
                     continue
                 u64_store_full(&r.awake, 1)
-            self.active[name] = numbers[0]
+            self.active[name] = numbers[:2]
             found[name] = numbers
         return now_ns, found
 
@@ -476,7 +476,8 @@ cdef class Live:
 
 
 cdef bint is_idle(tuple numbers, before):
-    return numbers[0] == before and numbers[2] == 0 and numbers[3] == 0
+    """Nothing came, nothing ended, nothing is there: whoever was told of a request hears of its end as well."""
+    return numbers[:2] == before and numbers[2] == 0 and numbers[3] == 0
 
 
 cdef object key_of(dict known, uintptr_t address):
