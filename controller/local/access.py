@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lightkube.config.kubeconfig import Cluster, Context, SingleConfig, User
+from lightkube.config.kubeconfig import SingleConfig
+from lightkube.config.models import Cluster, Context, User
 
 NAME = "penstock"
 
