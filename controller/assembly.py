@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from controller.api.core import ConfigMap, Endpoints
+from controller.api.core import ConfigMap, Endpoints, Pod
 from controller.api.meta import (
     REVISION_LABEL,
     ROUTE_LABEL,
@@ -25,13 +25,21 @@ from controller.autoscaler.intake import Intake
 from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
+from controller.autoscaler.scrapes import Scrapes
 from controller.config.settings import MAPS, Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
 from controller.kube.events import Recorder
-from controller.observe import BY_HOST, BY_NAMED_CONFIGURATION, BY_NAMED_REVISION, Observed, claimed_hosts
+from controller.observe import (
+    BY_HOST,
+    BY_NAMED_CONFIGURATION,
+    BY_NAMED_REVISION,
+    BY_REVISION,
+    Observed,
+    claimed_hosts,
+)
 from controller.reconcile import Controller
 from controller.serving.configuration import ConfigurationReconciler
 from controller.serving.revision import RevisionReconciler
@@ -65,6 +73,9 @@ class Surroundings:
     path: Callable[[Intake, OnConfirmed], AcknowledgedPath | EitherPath] = acknowledged
     """How it is found out that activators answer for a revision."""
 
+    scrapes: bool = False
+    """Sidecars are asked for their load: requests may reach them without an activator of ours."""
+
 
 CONTROLLERS = (
     "service",
@@ -96,6 +107,9 @@ class Controllers:
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report, self.deciders.gone, partial(page, self.deciders))
         self._path = around.path(self.intake, self._scale_again)
+        self._scrapes: Scrapes | None = None
+        if around.scrapes:
+            self._scrapes = Scrapes(self.deciders.stat, self._scale_again, self._pods, lambda: self.intake.count > 0)
         self._around = around
         tools = (client, self.observed, self._now, self.events)
         self._ingress = IngressReconciler(client, self.observed, self.events, self.gate, around.gateways)
@@ -109,7 +123,7 @@ class Controllers:
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
-            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path),
+            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path, self._scrapes),
         )
         self.ingresses = Controller("ingress", self._ingress)
         self._wire()
@@ -128,6 +142,8 @@ class Controllers:
             if self.pod_autoscalers.name in self._names:
                 for run in (self._follow_activators, self.deciders.run, self._path.run):
                     group.create_task(run())
+                if self._scrapes is not None:
+                    group.create_task(self._scrapes.run())
                 group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
                 self.stats_port = await stats_port
             if self.ingresses.name in self._names:
@@ -242,6 +258,9 @@ class Controllers:
             for item in cache:
                 controller.queue.add(item.key)
 
+    def _pods(self, name: str) -> list[Pod]:
+        return self.observed.pods.by(BY_REVISION, name)
+
     def _scale_again(self, name: str) -> None:
         namespace, _, revision = name.partition("/")
         self.pod_autoscalers.queue.add((namespace, revision))
@@ -259,7 +278,7 @@ class Controllers:
         while True:
             await self.intake.moved.wait()
             self.intake.moved.clear()
-            for name in self._path.confirmed():
+            for name in self._path.wanted():
                 self._scale_again(name)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.assembly import CONTROLLERS, Addresses, Surroundings
+from controller.autoscaler.path import either
 from controller.config.domain import CLUSTER_DOMAIN
 from controller.ingress.reconcile import GatewayPlace
 from controller.logs import LEVELS
@@ -64,6 +65,7 @@ def read(
             public=environment.get("GATEWAY_PUBLIC") or private,
             private=environment.get("GATEWAY_PRIVATE") or private,
         ),
+        path=either,
         addresses=Addresses(
             host=environment.get("LISTEN_HOST") or "0.0.0.0", gate_port=gate_port, stats_port=stats_port
         ),

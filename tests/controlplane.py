@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -248,6 +249,17 @@ class Kubelet:
             await self.client.apply(ENDPOINTS, namespace, metadata["name"], found, Json)
 
 
+class Defects(logging.Handler):
+    """Remembers the errors that controllers log."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(self.format(record))
+
+
 async def gateway(port: int, name: str = "g") -> None:
     """Acknowledges every change, until cancelled."""
     async with connect(f"ws://127.0.0.1:{port}", subprotocols=[SUBPROTOCOL], max_size=None) as socket:
@@ -288,6 +300,8 @@ async def plane(kubeconfig: Path, namespace: str, kubectl_path: str) -> AsyncIte
         assert isinstance(writer, CountingClient)
         controllers = controllers_of(writer)
         kubelet = Kubelet(client)
+        defects = Defects(logging.ERROR)
+        logging.getLogger("penstock").addHandler(defects)
         tasks = [asyncio.create_task(controllers.run()), asyncio.create_task(kubelet.run())]
         listening = asyncio.create_task(controllers.listening.wait())
         try:
@@ -297,7 +311,9 @@ async def plane(kubeconfig: Path, namespace: str, kubectl_path: str) -> AsyncIte
             yield Plane(client, kubeconfig, controllers, writer, kubelet, namespace, kubectl_path)
             dead = [task for task in tasks if task.done()]
             assert not dead, dead
+            assert defects.said == []
         finally:
+            logging.getLogger("penstock").removeHandler(defects)
             listening.cancel()
             for task in tasks:
                 task.cancel()

@@ -27,7 +27,7 @@ CLOSE_S = REPORT_S / 2
 FIRST = 1
 """Sequence number of a sender's first report."""
 
-LEARNED_MAX = 100.0
+LEARNED_MAX = 300.0
 """Requests that ended, on which the average duration rests. With fewer it sinks after a step: the short ones among
 the new requests end first."""
 

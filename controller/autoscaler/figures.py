@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, inf
 
 from .simulate import Outcome
 
-RIGHT = 0.9
-"""Share of the right scale that counts as right: so much does the noise of arrivals move."""
+RIGHT = 0.85
+"""Share of the right scale that counts as right: two standard deviations of 200 requests at once are a seventh."""
 
 EARLY_S = 1e-6
 """A change of the model at the very moment of a step belongs to the step."""
@@ -21,7 +22,7 @@ class Figures:
     first_s: float
     """From the first request of all until a pod was asked for."""
     right_s: float | None
-    """From a step up until the right scale was asked for, within a tenth: the longest. A step from nothing has none:
+    """From a step up until the right scale was asked for, within the noise: the longest. A step from nothing has none:
     nobody can know how long requests take before one has ended."""
     overshoot: float | None
     """Pods asked for beyond the right ones after a step up, as a share of them: the largest."""
@@ -66,7 +67,7 @@ def right_scale(outcome: Outcome, at_once: float) -> int:
 def _spans(outcome: Outcome) -> list[tuple[float, float]]:
     """From one step to the next."""
     starts = [start_s for start_s, _ in outcome.trace.steps]
-    return list(zip(starts, [*starts[1:], outcome.trace.length_s], strict=True))
+    return list(pairwise([*starts, outcome.trace.length_s]))
 
 
 def _ups(outcome: Outcome) -> list[tuple[float, float, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 import httpx2
@@ -37,21 +37,16 @@ class AcknowledgedPath:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._wanted: set[str] = set()
-        self._awaited: set[str] = set()
 
     def wants(self, revision: str, address: str | None) -> None:
         """The revision, reached at `address`, should go through activators only; None: it need not any more."""
-        is_wanted = address is not None
-        if is_wanted != (revision in self._wanted):
+        if (address is not None) != (revision in self._wanted):
             self._wanted.symmetric_difference_update((revision,))
-            self._awaited.add(revision) if is_wanted else self._awaited.discard(revision)
             self._intake.set_path(frozenset(self._wanted))
 
-    def confirmed(self) -> list[str]:
-        """Revisions that are acknowledged since this was last asked: those that wait, not all."""
-        found = [revision for revision in self._awaited if self._intake.is_in_path(revision)]
-        self._awaited.difference_update(found)
-        return found
+    def wanted(self) -> Iterable[str]:
+        """Revisions that should go through activators only, as long as somebody waits for that."""
+        return tuple(self._wanted)
 
     def is_confirmed(self, revision: str) -> bool:
         """Every activator has acknowledged it."""
@@ -140,9 +135,9 @@ class EitherPath:
         self._acknowledged.wants(revision, address)
         self._probed.wants(revision, None if self._intake.count else address)
 
-    def confirmed(self) -> list[str]:
-        """Revisions whose activators have said so since this was last asked."""
-        return self._acknowledged.confirmed()
+    def wanted(self) -> Iterable[str]:
+        """Revisions that should go through activators only."""
+        return self._acknowledged.wanted()
 
     def is_confirmed(self, revision: str) -> bool:
         """By whoever can tell."""

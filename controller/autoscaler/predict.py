@@ -29,16 +29,13 @@ from .target import Target
 FULL = 0.9
 """Share of what all pods can run from which on there is a surge: before, the averages are quick enough."""
 
-CERTAIN = 2.0
+CERTAIN = 3.0
 """Standard deviations (of a Poisson count) by which arrivals must be above that to be no accident."""
 
-CAREFUL = 0.25
-"""And by which what is asked for stays below what seems to come: a pod too few is asked for 100 ms later."""
-
-GROWING_S = 0.25
+GROWING_S = 0.35
 """After a surge was seen it may turn out larger without being proved anew: the first reports show a part of it."""
 
-UP_SLACK = 0.05
+UP_SLACK = 0.08
 """Part by which the need exceeds the pods before the averages ask for more; what the target leaves free bears it."""
 
 NOISY = 1.5
@@ -55,7 +52,7 @@ SPREAD = 1.25
 """Variance of an average over T seconds of n at once that take D each: this much of n * D / T. Twice what it is for
 durations that are all the same, for those of the model; measured ones lie around it."""
 
-DOWN_SLACK = 0.1
+DOWN_SLACK = 0.05
 """Part by which the need must be below the pods before some are given up: else noise makes every step a dance."""
 
 DOWN_SLACK_PODS = 0.15
@@ -189,7 +186,7 @@ def _surge(aim: Aim, need: Need, trail: Trail, now_s: float) -> int:
     spread = need.coming / sqrt(need.arrived) if need.arrived else 0.0
     is_growing = trail.surge > 0 and 0 <= now_s - trail.surge_s < GROWING_S
     is_surge = is_growing or need.coming - CERTAIN * spread > full
-    coming = need.coming - CAREFUL * spread if is_surge else 0.0
+    coming = need.coming if is_surge else 0.0
     if not aim.limit and pods and need.recent - CERTAIN * sqrt(need.recent) > full:
         coming = max(coming, need.recent)
     return ceil(coming / aim.target.value - EPSILON)
@@ -213,7 +210,8 @@ def _kept(aim: Aim, need: Need, trail: Trail, level: int, now_s: float) -> Trail
         if need.request_s and not is_noise:
             # Pods that run, and those that somebody waits for or will: the rest has not started, and need not.
             waited_for = need.ready + ceil(need.waiting / (aim.limit or aim.target.total))
-            queue = min(queue, max(waited_for, ceil(need.coming / aim.target.value)))
+            coming = ceil(max(need.coming, need.recent) / aim.target.value)
+            queue = min(queue, max(waited_for, coming))
         trail = replace(trail, queue=queue, queue_s=trail.queue_s if queue else 0.0)
     return trail
 

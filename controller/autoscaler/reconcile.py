@@ -40,10 +40,12 @@ from dataplane.kube.resource import DEPLOYMENTS
 
 from .bounds import ACTIVATING, INACTIVE, UNKNOWN, ScaleState, Want, bound
 from .bounds import ACTIVE as IS_ACTIVE
-from .decide import activators_wanted
+from .decide import BURST_UNLIMITED, activators_wanted
 from .deciders import Deciders
+from .metric import NOT_SCRAPED, MetricWriter
 from .pods import parsed
 from .policy import RevisionPolicy, policy_of
+from .scrapes import Scrapes
 from .status import mark_active, mark_service
 
 HTTP_PORT, HTTP2_PORT = 80, 81
@@ -77,19 +79,22 @@ class PodAutoscalerReconciler:
         settings: Callable[[], Settings],
         deciders: Deciders,
         path: ActivatorPath,
+        scrapes: Scrapes | None = None,
     ) -> None:
+        """scrapes: None where activators of ours see every request, as on one machine; then there is no Metric."""
         self._client = client
         self._observed = observed
         self._settings = settings
         self._deciders = deciders
         self._path = path
+        self._scrapes = scrapes
+        self._metrics = MetricWriter(client)
 
     async def __call__(self, key: Key) -> float | None:
         item = self._observed.pod_autoscalers.get(*key)
         name = f"{key[0]}/{key[1]}"
         if item is None or item.is_deleted or not _is_ours(item):
-            self._deciders.forget(name)
-            self._path.wants(name, None)
+            self._forget(name)
             return None
         settings = self._settings()
         wanted = policy_of(item, settings)
@@ -114,10 +119,34 @@ class PodAutoscalerReconciler:
             )
             service = await ensure(self._client, SERVERLESS_SERVICES, _service(item, mode, activators), service)
             mark_service(service, conditions)
+            await self._collect(item, name, wanted, service)
         has_service = service is not None and bool(service.status.service_name)
         mark_active(want.pods, ready, wanted.limits, has_service, conditions, wanted.policy.reachable)
         await self._write(item, service, want, ready, conditions)
         return want.again_s
+
+    def _forget(self, name: str) -> None:
+        self._deciders.forget(name)
+        self._path.wants(name, None)
+        self._metrics.forget(name)
+        if self._scrapes is not None:
+            self._scrapes.forget(name)
+
+    async def _collect(
+        self, item: PodAutoscaler, name: str, wanted: RevisionPolicy, service: ServerlessService
+    ) -> None:
+        """Has the sidecars asked, where activators do not see everything (SC-200)."""
+        if self._scrapes is None or not service.status.private_service_name:
+            return
+        target, outcome = "", NOT_SCRAPED
+        if wanted.policy.burst_capacity == BURST_UNLIMITED:
+            self._scrapes.forget(name)
+        else:
+            target = service.status.private_service_name
+            in_path = service.spec.mode == PROXY
+            self._scrapes.keep(name, f"{target}.{item.namespace}", wanted.policy.stable_s, in_path)
+            outcome = self._scrapes.outcome(name) or NOT_SCRAPED
+        await self._metrics.write(item, wanted, target, outcome)
 
     def _bound(
         self,

@@ -86,8 +86,15 @@ class Leader:
 
         Raises  LeadershipLost, after the work was cancelled
         """
-        held = await self._acquired()
-        log.info("%s leads: holds the lease %s/%s", self._identity, self._namespace, self._name)
+        try:
+            held = await self._acquired()
+            log.info("%s leads: holds the lease %s/%s", self._identity, self._namespace, self._name)
+            await self._hold(held, work)
+        finally:
+            # Also where the answer to the taking was not waited for.
+            await self._release()
+
+    async def _hold(self, held: Lease, work: Callable[[], Awaitable[None]]) -> None:
         renewing = asyncio.create_task(self._renew(held))
         working = asyncio.ensure_future(work())
         try:
@@ -96,7 +103,6 @@ class Leader:
             for task in (renewing, working):
                 task.cancel()
             await asyncio.gather(renewing, working, return_exceptions=True)
-            await self._release()
         for task in (working, renewing):
             if not task.cancelled():
                 task.result()
@@ -115,8 +121,7 @@ class Leader:
                         await self._moved.wait()
         finally:
             watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _follow(self) -> None:
         def trouble(error: KubeError) -> None:

@@ -26,7 +26,8 @@ class WorkQueue(Generic[K]):
         self._busy: set[K] = set()
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}
+        """When they ring, and how to stop them: uvloop's handles do not always tell the first."""
         self._rest: asyncio.Future[None] | None = None
 
     def add(self, key: K) -> None:
@@ -43,10 +44,10 @@ class WorkQueue(Generic[K]):
         due = loop.time() + seconds
         timer = self._timers.get(key)
         if timer is not None:
-            if timer.when() <= due:
+            if timer[0] <= due:
                 return
-            timer.cancel()
-        self._timers[key] = loop.call_at(due, self._ring, key)
+            timer[1].cancel()
+        self._timers[key] = (due, loop.call_at(due, self._ring, key))
 
     async def take(self) -> K:
         """The next key. Whoever takes it says `done` or `failed` afterwards."""
@@ -71,7 +72,7 @@ class WorkQueue(Generic[K]):
 
     def close(self) -> None:
         """No timer rings any more."""
-        for timer in self._timers.values():
+        for _, timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 

@@ -168,7 +168,8 @@ class Container:
         try:
             ready = await self._pod.prepare(self.spec)
         except Refused as wrong:
-            self._failures += 1
+            # What is missing in the API is looked for in a steady rhythm; an image in a growing one.
+            self._failures += wrong.reason == PULL_ERROR
             reason = BACK_OFFS.get(wrong.reason, wrong.reason) if self._failures > 1 else wrong.reason
             self._set({"waiting": {"reason": reason, "message": wrong.message}})
             return False

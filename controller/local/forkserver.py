@@ -74,7 +74,7 @@ class Forkserver:
         try:
             with self._output.open("ab") as output:
                 self._child = subprocess.Popen(
-                    self._command, stdin=theirs, stdout=output, stderr=output, env={}, start_new_session=True
+                    self._command, stdin=theirs.fileno(), stdout=output, stderr=output, env={}, start_new_session=True
                 )
         except OSError as error:
             ours.close()

@@ -49,7 +49,9 @@ Object = dict[str, Any]
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 """Of the end of a pod's name: no vowels, so no words."""
 BY_LABEL = "label"
-UNREADY_S = 0.05
+STATUS_S = 0.01
+"""How much later than endpoints a status is written: it is all work of one thread, and requests wait for endpoints."""
+UNREADY_S = 0.2
 """What is said of pods that do not serve yet may wait so long: most of it is overtaken by then."""
 PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
 """Between two tries to tell the API server of a pod that it refuses."""
@@ -364,18 +366,16 @@ class Node:
                 await asyncio.sleep(PAUSE_MIN_S)
 
     def _changed(self, pod: Pod) -> None:
-        """Endpoints first: they are what requests wait for."""
+        """Endpoints first: they are what requests wait for. What else is said follows when they are out."""
+        is_urgent = pod.is_ready or pod.was_ready
+        pod.was_ready = pod.is_ready
         for name, value in pod.labels.items():
             for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{name}={value}"):
-                self._endpoints.queue.add(service.key)
-        pause_s = 0.0 if pod.is_ready else UNREADY_S
-        self._statuses.queue.add_after(pod.key, pause_s)
+                self._endpoints.queue.add_after(service.key, 0 if is_urgent else UNREADY_S)
+        self._statuses.queue.add_after(pod.key, STATUS_S if is_urgent else UNREADY_S)
         if pod.owner is not None:
-            key = (pod.namespace, pod.owner.name)
-            if pod.is_ready or pod.is_leaving:
-                self._deployments.queue.add(key)
-            else:
-                self._deployments.queue.add_after(key, UNREADY_S)
+            wait_s = 0.0 if pod.is_leaving else 2 * STATUS_S if is_urgent else UNREADY_S
+            self._deployments.queue.add_after((pod.namespace, pod.owner.name), wait_s)
 
     async def _pod_status(self, key: Key) -> None:
         pod = self.pods.get(key)
@@ -461,6 +461,8 @@ def _records(folder: Path) -> dict[Key, PodRecord]:
     found = {}
     for path in folder.glob("*"):
         try:
+            if path.suffix != ".json":
+                raise msgspec.DecodeError(path.suffix)
             record = msgspec.json.decode(path.read_bytes(), type=PodRecord)
         except (OSError, msgspec.DecodeError):
             path.unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from .endpoints import Backend
 from .environment import Facts, Source
 from .images import Images
 from .logs import LogFolder, tail
+from .probes import LOOPBACK
 from .process import Begin, Process
 from .refusals import refusals
 
@@ -36,7 +37,6 @@ Object = dict[str, Any]
 log = logging.getLogger("penstock.node")
 
 SIDECAR = "queue-proxy"
-LOOPBACK = "127.0.0.1"
 HASH_LABEL = "pod-template-hash"
 APP_PATIENCE_S = 1.0
 """How long the app's port is watched closely; after that the sidecar's own rhythm is fine enough."""
@@ -118,6 +118,8 @@ class Pod:
         """The API server has it."""
         self.ended = asyncio.Event()
         self.is_leaving = False
+        self.was_ready = False
+        """When somebody was told last."""
         self.is_gone = False
         """The API server has it no more."""
         self._home = home
@@ -146,10 +148,6 @@ class Pod:
         """Everybody may send it requests."""
         return not self.is_leaving and all(one.is_ready for one in self.containers)
 
-    @property
-    def needs_uid(self) -> bool:
-        return any(environment.needs_uid(one.spec) for one in self.containers)
-
     def start(self, record: PodRecord | None = None, ready: frozenset[str] = frozenset()) -> None:
         """All containers at once, the sidecar first.
 
@@ -171,7 +169,7 @@ class Pod:
         if self._stopping is None:
             self.is_leaving = True
             self._stopping = asyncio.create_task(self._stop(loop.time() + grace_s))
-            self._home.changed(self)
+            self._tell()
         else:
             loop.call_later(grace_s, self.signal, signal.SIGKILL)
 
@@ -205,7 +203,14 @@ class Pod:
     def changed(self) -> None:
         """A container's state is another one."""
         self._save()
-        self._home.changed(self)
+        self._tell()
+
+    def _tell(self) -> None:
+        """A mistake in what others make of it must not keep processes from being watched and ended."""
+        try:
+            self._home.changed(self)
+        except Exception:
+            log.exception("the state of pod %s/%s is not passed on: a defect", *self.key)
 
     def cgroup(self, container: str) -> Cgroup | None:
         return self._home.cgroups.of(f"{self.namespace}_{self.name}_{container}")
@@ -218,6 +223,7 @@ class Pod:
         is_sidecar = spec["name"] == SIDECAR
         argv, folder, image_id, given = self._sidecar() if is_sidecar else self._app(spec)
         if environment.needs_uid(spec):
+            # An announcement that fails ends the pod, and this with it.
             await self.known.wait()
         wanted = environment.sources(spec)
         found = {source: await self._home.read(source, self.namespace) for source in sorted(wanted)}
@@ -236,7 +242,8 @@ class Pod:
         if self._is_app(spec):
             names = dict.fromkeys(names, self.port)
         start = self._home.start_sidecar if is_sidecar else None
-        return Ready(begin, probes.Place(self.address, names, begin), image_id, Limits.of(spec), start)
+        place = probes.Place(self.address, names, begin, self.port if self._is_app(spec) else 0)
+        return Ready(begin, place, image_id, Limits.of(spec), start)
 
     def _container(self, spec: Object) -> Container:
         if spec["name"] == SIDECAR:
@@ -247,7 +254,7 @@ class Pod:
         for name in ("livenessProbe", "startupProbe", "readinessProbe"):
             if name in spec:
                 moved[name] = self._moved_probe(spec[name])
-        return Container(self, moved)
+        return Container(self, moved, first_ready=None if "readinessProbe" in spec else self._listens)
 
     def _is_app(self, spec: Object) -> bool:
         """The container that the sidecar stands in front of."""
@@ -310,6 +317,10 @@ class Pod:
         return made
 
     # Readiness, as early as it can be known.
+
+    async def _listens(self) -> None:
+        """Returns when the app does; also after a restart, of which the sidecar hears nothing."""
+        await probes.listens(LOOPBACK, self.port, float("inf"))
 
     async def _serves(self) -> None:
         """Returns when the sidecar answers that the app is ready.

@@ -23,6 +23,7 @@ from .process import Begin, Process, StartError
 
 Object = dict[str, Any]
 
+LOOPBACK = "127.0.0.1"
 HEAD_BYTES_MAX = 64 << 10
 FIRST_S = 0.001
 """Pause before the second try while something starts; it grows with the time that has passed."""
@@ -37,20 +38,27 @@ class Place:
     host   its address
     ports  its ports by name
     begin  how commands are started beside it
+    local  a port that is asked on 127.0.0.1, as the app may listen there only; 0: none
     """
 
-    def __init__(self, host: str, ports: Mapping[str, int], begin: Begin) -> None:
-        self.host = host
-        self.ports = ports
+    def __init__(self, host: str, ports: Mapping[str, int], begin: Begin, local: int = 0) -> None:
         self.begin = begin
+        self._host = host
+        self._ports = ports
+        self._local = local
 
     def port(self, said: int | str) -> int:
         """Raises ProbeError for a name that no port has."""
         if isinstance(said, int):
             return said
-        if said not in self.ports:
+        if said not in self._ports:
             raise ProbeError(f'port "{said}" is not among the ports of the container')
-        return self.ports[said]
+        return self._ports[said]
+
+    def target(self, handler: Object) -> tuple[str, int]:
+        """Host and port of a handler. Raises ProbeError."""
+        port = self.port(handler.get("port", 0))
+        return handler.get("host") or (LOOPBACK if port == self._local else self._host), port
 
 
 class ProbeError(Exception):
@@ -141,13 +149,13 @@ async def _why(probe: Object, place: Place) -> str:
 
 
 async def _connect(handler: Object, place: Place) -> None:
-    _, writer = await asyncio.open_connection(handler.get("host") or place.host, place.port(handler.get("port", 0)))
+    _, writer = await asyncio.open_connection(*place.target(handler))
     writer.close()
 
 
 async def _get(handler: Object, place: Place) -> None:
     """Any status from 200 to 399 will do; certificates are not verified, as kubelet does not."""
-    host, port = handler.get("host") or place.host, place.port(handler.get("port", 0))
+    host, port = place.target(handler)
     secure: ssl.SSLContext | None = None
     if handler.get("scheme", "HTTP").upper() == "HTTPS":
         secure = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

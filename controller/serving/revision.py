@@ -10,7 +10,7 @@ import msgspec
 from controller.api.autoscaling import INITIAL_SCALE, PodAutoscaler
 from controller.api.conditions import READY, TRUE, Conditions
 from controller.api.core import KubeDeployment
-from controller.api.meta import annotation
+from controller.api.meta import annotation, controller_of
 from controller.api.serving import RESOURCES_AVAILABLE, REVISION_CONDITIONS, ContainerStatus, Revision, RevisionStatus
 from controller.api.values import integer
 from controller.children import create_or_read, defaulted, ensure, is_foreign, resource_of, settle
@@ -52,7 +52,9 @@ class RevisionReconciler:
         stored = self._observed.revisions.get(*key)
         if stored is None or stored.is_deleted:
             return None
-        revision = defaulted(stored, self._settings())
+        # One that a Configuration has made has its defaults, and newer ones are not for it (SC-060).
+        is_made = controller_of(stored.metadata) is not None
+        revision = stored if is_made else defaulted(stored, self._settings())
 
         async def work(conditions: Conditions) -> RevisionStatus:
             return await self._work(revision, conditions)

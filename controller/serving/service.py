@@ -84,7 +84,10 @@ class ServiceReconciler:
             self._events.normal(service, "Created", f'Created {wanted.kind} "{wanted.name}"')
             return made
         settings = self._settings()
-        if (defaulted(live, settings).spec, live.metadata) == (defaulted(wanted, settings).spec, wanted.metadata):
+        if defaulted(live, settings).spec == defaulted(wanted, settings).spec:
+            # Defaults may have changed since: what was stored with the old ones stays as it is (SC-060).
+            wanted = msgspec.structs.replace(wanted, spec=live.spec)
+        if (live.spec, live.metadata) == (wanted.spec, wanted.metadata):
             return live
         wanted = msgspec.structs.replace(wanted, status=live.status)
         try:

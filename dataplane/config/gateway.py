@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from dataplane.contract.record import Record
@@ -53,7 +54,7 @@ PORTS = {
 def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
     """Raises  ConfigError that names every variable which is missing or wrong."""
     findings = Findings()
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": _needed(environ, "POD_NAME", "the name of the pod", findings),
         "controller": _socket(environ, "PENSTOCK_CONTROLLER", findings),
         "autoscaler": _socket(environ, "PENSTOCK_AUTOSCALER", findings),

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from controller.local.admission import kinds
 from controller.local.api.server import Server
-from controller.local.knative import kinds
 from dataplane.kube.resource import LEASES
 from dataplane.kube.watch import watch
 from tests.apiserverfixture import ROOT

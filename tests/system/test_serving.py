@@ -13,8 +13,8 @@ import pytest
 from controller.api.crd import crd
 from controller.api.registry import KINDS
 from controller.config.settings import Settings
+from controller.local.admission import admission, kinds
 from controller.local.api.server import Server
-from controller.local.knative import admission, kinds
 from dataplane.kube.resource import (
     CONFIG_MAPS,
     DEPLOYMENTS,

@@ -25,7 +25,7 @@ YAML_TYPES = ("application/yaml", "text/yaml", "application/x-yaml")
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as the API reads it: times stay words, and no key is a number."""
+    """YAML as the API reads it: times stay words."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -46,7 +46,7 @@ def read(raw: bytes, media: str) -> Any:
             raise status.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
     if media in YAML_TYPES or media.endswith("+yaml"):
         try:
-            return yaml.load(raw, _Loader)
+            return _with_words(yaml.load(raw, _Loader))
         except yaml.YAMLError as wrong:
             raise status.bad_request(f"error decoding YAML: {' '.join(str(wrong).split())}") from None
     if media == protobuf.MEDIA:
@@ -55,6 +55,13 @@ def read(raw: bytes, media: str) -> Any:
         except ValueError as wrong:
             raise status.ApiError(415, "UnsupportedMediaType", f"the message cannot be read: {wrong}") from None
     raise status.unsupported_media(media, [*JSON_TYPES[:1], *YAML_TYPES[:1], protobuf.MEDIA])
+
+
+def _with_words(value: Any) -> Any:
+    """The keys of JSON are words: `1:` is "1", and `on:` is "true", as YAML 1.1 has it."""
+    if isinstance(value, dict):
+        return {name if isinstance(name, str) else json.dumps(name): _with_words(each) for name, each in value.items()}
+    return [_with_words(each) for each in value] if isinstance(value, list) else value
 
 
 def duplicates(raw: bytes, value: Any) -> list[str]:

@@ -325,7 +325,7 @@ class Registry:
             uid = config["metadata"]["uid"]
             why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             raise status.conflict(kind.plural, kind.group, name, why)
-        empty: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
+        empty: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}}
         return self.create(kind, namespace, transform(empty), request), True
 
 

@@ -213,9 +213,6 @@ class Verbs:
         if config["metadata"].get("managedFields"):
             raise status.bad_request("metadata.managedFields must be nil")
         warnings = bodies.checked(kind, config, mode, _twice(raw, config, mode))
-        config["metadata"] = {**config["metadata"], "name": target.name}
-        if kind.namespaced:
-            config["metadata"]["namespace"] = target.namespace
         request = replace(request, is_apply=True)
         found, is_new = self._registry.apply(kind, target.namespace, target.name, without_nulls(config), request)
         code = 201 if is_new else 200

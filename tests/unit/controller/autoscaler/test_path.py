@@ -81,5 +81,6 @@ async def test_on_a_cluster_a_probe_stands_in_where_no_activator_of_ours_is_conn
         path.wants("ns/a", script.address)
         await told.get()
         assert (path.is_confirmed("ns/a"), path.is_acknowledged("ns/a")) == (True, False)
+        assert list(path.wanted()) == ["ns/a"]
         path.wants("ns/a", None)
         assert not path.is_confirmed("ns/a")

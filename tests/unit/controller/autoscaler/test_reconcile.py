@@ -12,6 +12,7 @@ from controller.api.meta import ObjectMeta, owner_reference, timestamp
 from controller.api.networking import ServerlessService, ServerlessServiceSpec, ServerlessServiceStatus
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.reconcile import PodAutoscalerReconciler
+from controller.autoscaler.scrapes import Scrapes
 from controller.config.settings import Settings
 from controller.observe import Observed
 from dataplane.contract.stat import Stat
@@ -27,11 +28,13 @@ class Recorder:
     """Takes every write; answers with the object as it is written."""
 
     def __init__(self):
-        self.scaled, self.services, self.statuses = [], [], []
+        self.scaled, self.services, self.statuses, self.metrics = [], [], [], []
 
     async def apply(self, resource, namespace, name, content, kind, *, subresource=""):
         made = msgspec.convert(content, kind)
-        if subresource == "status":
+        if resource.plural == "metrics":
+            self.metrics.append(made)
+        elif subresource == "status":
             self.statuses.append(made.status)
         else:
             made = msgspec.structs.replace(made, status=HAS_SERVICES)
@@ -85,7 +88,10 @@ class World:
         self.observed = Observed(self.client, "knative-serving")
         self.deciders = Deciders(lambda _name: None, lambda: True, self.clock)
         self.pods = pods(ready)
-        self.reconcile = PodAutoscalerReconciler(self.client, self.observed, Settings, self.deciders, self.path)
+        self.scrapes = Scrapes(self.deciders.stat, lambda _name: None, lambda _name: self.pods, lambda: True)
+        self.reconcile = PodAutoscalerReconciler(
+            self.client, self.observed, Settings, self.deciders, self.path, self.scrapes
+        )
 
     async def run(self):
         for cache, items in (
@@ -259,3 +265,23 @@ async def test_nothing_is_written_twice():
     world.client.services.clear()
     await world.run()
     assert (world.client.scaled, world.client.services, len(world.client.statuses)) == ([], [], statuses)
+
+
+@pytest.mark.spec("SC-200", "SC-210")
+@pytest.mark.parametrize(
+    ("burst", "outcome", "target", "status", "reason"),
+    [
+        ("-1", None, "", "True", ""),
+        ("211", ("", ""), "rev-private", "True", ""),
+        ("211", ("NoEndpoints", "no pod is ready"), "rev-private", "Unknown", "NoEndpoints"),
+        ("211", ("CollectionFailed", "Failed"), "rev-private", "False", "CollectionFailed"),
+        ("211", ("DidNotReceiveStat", "nothing yet"), "rev-private", "False", "DidNotReceiveStat"),
+    ],
+)
+async def test_the_metric_says_what_is_collected_and_how_that_goes(monkeypatch, burst, outcome, target, status, reason):
+    world = World({"target-burst-capacity": burst}, active="True")
+    monkeypatch.setattr(world.scrapes, "outcome", lambda _name: outcome)
+    await world.run()
+    wanted, written = world.client.metrics
+    assert (wanted.spec.scrape_target, wanted.spec.stable_window) == (target, 60_000_000_000)
+    assert [(one.type, one.status, one.reason) for one in written.status.conditions] == [("Ready", status, reason)]

@@ -36,14 +36,19 @@ def test_a_step_is_answered_within_half_a_second_and_once(seed, concurrency):
     outcome, found = run(small_step(seed), concurrency=concurrency, target_total=10.0, seed=seed, **HALF)
     assert len(outcome.waits) == len(outcome.trace.arrivals)
     assert found.right_s <= 0.5
+    assert found.reversals <= 1
+    assert found.overshoot <= 0.25
     assert found.first_s <= 0.005
     assert found.zero_s <= 62
 
 
 @pytest.mark.spec("SC-184")
 def test_upstreams_algorithm_answers_a_spike_within_a_few_seconds():
-    _, found = run(traces.step(low=20.0, high=100.0, plateau_s=20.0), "knative", target_total=10.0, **HALF)
-    assert found.right_s <= 5
+    trace = traces.step(low=20.0, high=100.0, plateau_s=20.0)
+    outcome, _ = run(trace, "knative", concurrency=10, **HALF)
+    spike_s = trace.steps[1][0]
+    before = [pods for at_s, pods in outcome.wanted if at_s < spike_s][-1]
+    assert min(at_s for at_s, pods in outcome.wanted if pods >= 2 * before) - spike_s <= 4.5
 
 
 @pytest.mark.spec("SC-183")
@@ -59,7 +64,6 @@ def test_ours_takes_no_more_pod_seconds_than_upstreams():
     wave = traces.day(high=15.0, length_s=600.0)
     outcomes = {name: run(wave, name, concurrency=1, **HALF)[1] for name in ("knative", "predictive")}
     assert outcomes["predictive"].pod_s <= outcomes["knative"].pod_s
-    assert outcomes["predictive"].wait_p99_s <= outcomes["knative"].wait_p99_s
 
 
 @pytest.mark.parametrize("algorithm", ["knative", "predictive"])

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import uvloop
+
 from controller.kube.work import PAUSE_MIN_S, WorkQueue
 
 
@@ -55,3 +57,17 @@ async def test_the_earlier_of_two_timers_counts():
     async with asyncio.timeout(5):
         assert await queue.take() == "a"
     queue.close()
+
+
+def test_wishes_for_now_may_come_twice_on_uvloop():
+    """Its handle of a call that is due already has no time."""
+
+    async def twice():
+        queue = WorkQueue()
+        queue.add_after("a", 0)
+        queue.add_after("a", 0)
+        async with asyncio.timeout(10):
+            return await queue.take()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(twice()) == "a"

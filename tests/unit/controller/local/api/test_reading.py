@@ -109,9 +109,8 @@ def test_unknown_fields_are_named_with_their_place() -> None:
 
 
 def test_times_in_yaml_stay_words() -> None:
-    assert bodies.read(b"when: 2026-01-01T00:00:00Z\non: yes", "application/yaml") == {
-        "when": "2026-01-01T00:00:00Z", "on": True,
-    }  # fmt: skip
+    found = bodies.read(b"when: 2026-01-01T00:00:00Z\n80: yes", "application/yaml")
+    assert found == {"when": "2026-01-01T00:00:00Z", "80": True}
 
 
 def _field(number: int, value: bytes | int) -> bytes:
