@@ -155,8 +155,10 @@ def test_a_gateway_that_is_killed_comes_back(here: Machine) -> None:
     children = Path(f"/proc/{here.pid}/task/{here.pid}/children").read_text().split()
     gateway = next(pid for pid in children if b"penstock-gateway" in Path(f"/proc/{pid}/cmdline").read_bytes())
     here.run("deploy", here.app("lasting"), "--env", "WORD=still")
-    subprocess.run(["kill", "-9", gateway], check=True)
     end_s = time.monotonic() + PATIENCE_S
+    while "lasting" not in (here.state / "routes.json").read_text():
+        assert time.monotonic() < end_s, "the gateway keeps its routes in a file"
+    subprocess.run(["kill", "-9", gateway], check=True)
     while time.monotonic() < end_s:
         try:
             assert here.get("lasting.default.localhost") == (200, "still")
