@@ -7,7 +7,7 @@ JOBS ?= 2
 
 BIN := .venv/bin
 ENGINE := $(shell find ext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h' -o -name building.py -o -name joining.py)
-MODULES := $(shell find dataplane ext -name '*.py')
+MODULES := $(shell find controller dataplane ext -name '*.py')
 
 # Go comes from pip where there is none, or one so old (before 1.21, as Debian 12's) that it cannot fetch a newer one.
 GO := $(if $(shell go env GOTOOLCHAIN 2>/dev/null),,.venv/extra-go.stamp)
@@ -27,10 +27,10 @@ DEBIAN_cluster := $(DEBIAN_build) buildah mmdebstrap iproute2 curl ca-certificat
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-build: build/engine.stamp build/launcher.stamp
+build: build/engine.stamp build/launcher.stamp .venv/extra-controller.stamp
 
 demo: build
-	$(BIN)/python -m loadtests.demo
+	$(BIN)/python -m loadtests.story
 
 test: build/debian-test.stamp build .venv/extra-test.stamp .venv/extra-otlp.stamp .venv/extra-controller.stamp $(GO)
 	$(BIN)/pytest -n $(JOBS) --timeout 300
@@ -67,7 +67,7 @@ build/engine.stamp: .venv/build.stamp $(ENGINE)
 	@touch $@
 
 build/launcher.stamp: .venv/build.stamp $(MODULES)
-	$(BIN)/python -m compileall -q dataplane ext
+	$(BIN)/python -m compileall -q controller dataplane ext
 	$(BIN)/python -m dataplane.launcher
 	@touch $@
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,9 +72,7 @@ def down(state_dir: StateDir = None, output: AsOutput = Output.TEXT) -> None:
     if running is not None:
         with Progress(quiet=output == Output.JSON) as progress:
             progress.say(f"ending process {running.pid}: requests that run are answered first")
-            with suppress(ProcessLookupError):
-                os.kill(running.pid, signal.SIGTERM)
-            if not home.wait_unlocked(DOWN_S):
+            if not _ended(running.pid, DOWN_S):
                 raise Problem(
                     f"process {running.pid} has not ended within {DOWN_S:g} s",
                     f"its log: {home.log}; as a last resort: kill -9 {running.pid}",
@@ -172,6 +170,21 @@ def _tell(running: Running, home: Home, output: Output, took_s: float) -> None:
         f"  next        penstock deploy FOLDER",
         flush=True,
     )
+
+
+def _ended(pid: int, patience_s: float) -> bool:
+    """Tells a process to end; whether it has, before the patience is over."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        return bool(select.select([descriptor], [], [], patience_s)[0])
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def _say(output: Output, document: dict[str, Any], text: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from pathlib import Path
 import msgspec
 
 PROGRAM = "penstock"
-LOCK_PAUSE_S = 0.02
-"""Between two looks at a lock that somebody else holds: the kernel tells nobody when it is free with a time limit."""
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,15 +142,6 @@ class Home:
         finally:
             os.close(descriptor)
         return False
-
-    def wait_unlocked(self, patience_s: float) -> bool:
-        """Whether nobody runs here any more before the patience is over."""
-        end_s = time.monotonic() + patience_s
-        while self.is_locked():
-            if time.monotonic() >= end_s:
-                return False
-            time.sleep(LOCK_PAUSE_S)
-        return True
 
     def _read(self) -> Running | None:
         try:
