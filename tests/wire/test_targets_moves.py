@@ -111,8 +111,8 @@ def test_the_last_refusal_is_told_as_the_role_tells_it(targets, role, status):
         t = targets(role=role, wish={"hold": False, "reports": False})
         t.serve(port)
         answer = t.ask().answer()
-    assert answer.status == status
-    assert answer.head.get("Proxy-Status").startswith(role.encode() + b"; error=connection_refused")
+        assert answer.status == status
+        assert answer.head.get("Proxy-Status").startswith(role.encode() + b"; error=connection_refused")
         assert t.ask().answer().status == status
     assert t.engine.take_events() == []
 

@@ -316,3 +316,32 @@ def test_a_ticket_remembers_when_it_was_parked(limiter):
     one.admit(0, second, 7)
     assert (first.parked_ns, second.parked_ns) == (0, 7)
     end(one, [first, second])
+
+
+def test_a_ticket_that_is_sent_back_goes_before_who_came_later(limiter):
+    one = limiter(2, workers=2)
+    held = tickets(one, 5)
+    assert [one.admit(number % 2, ticket) for number, ticket in enumerate(held)] == ["admitted"] * 2 + ["parked"] * 3
+    one.resize(0)
+    assert one.send_back(held[1])
+    assert one.send_back(held[0])
+    assert one.counts() == (0, 0, 5)
+    for capacity in (1, 2):
+        one.resize(capacity)
+        one.collect(one.knocks[0])
+    assert sorted(one.granted) == ["t0", "t1"]
+    assert not one.send_back(held[2]), "it holds no slot"
+    one.resize(0)
+    end(one, held)
+
+
+def test_a_slot_that_goes_is_taken_off_the_capacity(limiter):
+    one = limiter(2)
+    held = tickets(one, 3)
+    assert [one.admit(0, ticket) for ticket in held] == ["admitted", "admitted", "parked"]
+    assert one.release_last(held[0])
+    assert not one.release_last(held[0])
+    assert one.counts() == (1, 1, 1)
+    one.release(held[1])
+    assert one.granted == ["t2"]
+    end(one, held)
