@@ -82,6 +82,11 @@ class Home:
         return self.state / "routes.json"
 
     @property
+    def handover(self) -> Path:
+        """Unix socket of the gateway (dataplane.contract.handover)."""
+        return self.runtime / "gateway.sock"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.state / "kubeconfig"
 

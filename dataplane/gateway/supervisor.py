@@ -30,12 +30,15 @@ class GatewaySupervisor:
         self.engine.apply(self._plan)
 
     def listen(self) -> None:
-        """Binds every port, then lets the workers run.
+        """Binds every port, or takes the sockets that it was given, then lets the workers run.
 
         Raises  ConfigError that names each port which cannot be bound.
         """
         settings = self.settings
         problems = []
+        if settings.sockets:
+            self._adopt(settings.sockets)
+            return
         for listener, port in (
             (ADMIN, settings.admin_port),
             (PRIVATE, settings.private_port),
@@ -49,6 +52,23 @@ class GatewaySupervisor:
         if problems:
             raise ConfigError(problems)
         self.engine.start(self._plan)
+
+    def _adopt(self, sockets: tuple[int, ...]) -> None:
+        """Raises  ConfigError."""
+        for listener, descriptor in zip((PUBLIC, PRIVATE, ADMIN), sockets, strict=True):
+            try:
+                self.engine.adopt(listener, descriptor)
+            except OSError as error:
+                what = f"descriptor {descriptor} cannot be listened on: {strerror(error.errno or 0)}"
+                raise ConfigError([Problem(where="PENSTOCK_LISTEN_FDS", what=what)]) from error
+        self.engine.start(self._plan)
+
+    def leave(self) -> None:
+        """No new connection where somebody else goes on listening; those that are open close after their answers."""
+        if self.settings.sockets:
+            for listener in (PUBLIC, PRIVATE, ADMIN):
+                self.engine.close(listener)
+        self.engine.drain(True)
 
     def use(self, delta: Delta) -> list[str]:
         """Every worker uses the delta when this returns: what is wrong with hosts that were left out.

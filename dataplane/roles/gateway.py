@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -18,6 +19,7 @@ from dataplane.config.gateway import GatewaySettings, read_gateway
 from dataplane.contract.reports import Ready
 from dataplane.contract.routes import Delta
 from dataplane.errors import ConfigError
+from dataplane.gateway.handover import Handover
 from dataplane.gateway.plan import ADMIN
 from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
@@ -40,6 +42,12 @@ class Gateway:
         self.supervisor = GatewaySupervisor(settings)
         self.stream = RouteStream(settings.controller, settings.name, self._use, log.warn, settings.state_file)
         self.link = AutoscalerLink(settings.autoscaler, settings.name, self.supervisor.report, self._ready, log.warn)
+        about = {
+            "port": settings.public_port,
+            "controller": urlsplit(settings.controller).port,
+            "autoscaler": urlsplit(settings.autoscaler).port,
+        }
+        self.handover = Handover(settings.sockets, settings.notice_fd, settings.handover, about)
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -51,11 +59,17 @@ class Gateway:
         loop.add_reader(self.supervisor.engine.events_fd, self._events)
         loop.add_reader(self.supervisor.engine.calls_fd, self._calls)
         await self.stream.restore()
+        self.handover.begin()
         tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
         await self._leaving.wait()
         self.log.info("Draining.")
-        self.supervisor.engine.drain(True)
-        await self._drained()
+        self.supervisor.leave()
+        self.handover.leave()
+        end_s = loop.time() + DRAIN_MAX_S
+        await self._drained(QUIET_S, end_s)
+        # Callers hear of it while somebody still reads: a request that is on its way is answered.
+        self.supervisor.engine.close_idle()
+        await self._drained(QUIET_S / 4, end_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -88,12 +102,11 @@ class Gateway:
             else:
                 call.answer(200, TEXT, b"ok\n")
 
-    async def _drained(self) -> None:
-        """Returns when nothing has been in flight for a while, or the time is up."""
+    async def _drained(self, quiet_s: float, end_s: float) -> None:
+        """Returns when nothing has been in flight for so long, or the loop's time is up."""
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + DRAIN_MAX_S
         quiet_since_s = loop.time()
-        while loop.time() < end_s and loop.time() - quiet_since_s < QUIET_S:
+        while loop.time() < end_s and loop.time() - quiet_since_s < quiet_s:
             if any(worker["in_flight"] for worker in self.supervisor.engine.snapshot()):
                 quiet_since_s = loop.time()
             await asyncio.sleep(QUIET_S / 4)
