@@ -29,16 +29,18 @@ class GatewaySupervisor:
         self._plan = first_plan(self.engine.live, settings)
         self.engine.apply(self._plan)
 
-    def listen(self) -> None:
-        """Binds every port, or takes the sockets that it was given, then lets the workers run.
+    def start(self) -> None:
+        """Binds every port, but for sockets that it was given, then lets the workers run.
 
         Raises  ConfigError that names each port which cannot be bound.
         """
+        if not self.settings.sockets:
+            self._bind()
+        self.engine.start(self._plan)
+
+    def _bind(self) -> None:
         settings = self.settings
         problems = []
-        if settings.sockets:
-            self._adopt(settings.sockets)
-            return
         for listener, port in (
             (ADMIN, settings.admin_port),
             (PRIVATE, settings.private_port),
@@ -51,17 +53,18 @@ class GatewaySupervisor:
                 problems.append(Problem(where=f"port {port}", what=what))
         if problems:
             raise ConfigError(problems)
-        self.engine.start(self._plan)
 
-    def _adopt(self, sockets: tuple[int, ...]) -> None:
-        """Raises  ConfigError."""
-        for listener, descriptor in zip((PUBLIC, PRIVATE, ADMIN), sockets, strict=True):
+    def adopt(self) -> None:
+        """Accepts from the sockets that it was given: nobody has been refused, so there is time to know the routes.
+
+        Raises  ConfigError.
+        """
+        for listener, descriptor in zip((PUBLIC, PRIVATE, ADMIN), self.settings.sockets, strict=True):
             try:
                 self.engine.adopt(listener, descriptor)
             except OSError as error:
                 what = f"descriptor {descriptor} cannot be listened on: {strerror(error.errno or 0)}"
                 raise ConfigError([Problem(where="PENSTOCK_LISTEN_FDS", what=what)]) from error
-        self.engine.start(self._plan)
 
     def leave(self) -> None:
         """No new connection where somebody else goes on listening; those that are open close after their answers."""

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import uvloop
@@ -33,11 +34,15 @@ QUIET_S = 0.2
 """How long no request may have been in flight for a drain to end."""
 DRAIN_MAX_S = 45.0
 
+FIRST_S = 2.0
+"""What the controller gets to say what is new, before callers get what the file says."""
+
 
 class Gateway:
     """One gateway, from its first listener to its exit status."""
 
     def __init__(self, settings: GatewaySettings, log: Logger) -> None:
+        self.settings = settings
         self.log = log
         self.supervisor = GatewaySupervisor(settings)
         self.stream = RouteStream(settings.controller, settings.name, self._use, log.warn, settings.state_file)
@@ -55,14 +60,19 @@ class Gateway:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
-        self.supervisor.listen()
+        self.supervisor.start()
         loop.add_reader(self.supervisor.engine.events_fd, self._events)
         loop.add_reader(self.supervisor.engine.calls_fd, self._calls)
         await self.stream.restore()
-        self.handover.begin()
         tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
+        if self.settings.sockets:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stream.current.wait(), FIRST_S)
+            self.supervisor.adopt()
+            self.handover.begin()
         await self._leaving.wait()
         self.log.info("Draining.")
+        self.stream.save()
         self.supervisor.leave()
         self.handover.leave()
         end_s = loop.time() + DRAIN_MAX_S

@@ -10,12 +10,14 @@ import asyncio
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httptools
 
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 60.0
 """Longer than anything that is meant to be waited for."""
+SHOWN_MAX = 20
 CAUSES_MAX = 1_000
 """Failures that are kept with their time."""
 
@@ -109,6 +111,8 @@ class Counts:
     def fail(self, cause: str) -> None:
         self.causes[cause] += 1
         self.failures.append((time.monotonic(), cause))
+        if self.failed <= SHOWN_MAX:
+            print(f"    {datetime.now():%H:%M:%S.%f}  {cause}", flush=True)
 
 
 class Callers:

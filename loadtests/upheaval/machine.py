@@ -31,7 +31,7 @@ class Machine:
         self.folder = folder
         self.app = folder / "app"
         self.app.mkdir()
-        (self.app / "app.sh").write_text(f'exec {shlex.quote(str(tool("origin")))} 127.0.0.1 "$PORT"\n')
+        (self.app / "app.sh").write_text(f'exec {shlex.quote(str(tool("origin")))} 127.0.0.1 "$PORT" stay\n')
         (folder / "run").mkdir(mode=0o700)
         self.state = folder / "state" / "penstock"
         self.environment = {
