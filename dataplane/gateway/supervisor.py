@@ -104,6 +104,11 @@ class GatewaySupervisor:
         if name in self._targets and (address, port) not in known:
             self._serve(name, (*known, (address, port)))
 
+    def again(self, name: str) -> None:
+        """Endpoints that were set aside come back."""
+        if name in self._targets:
+            self._serve(name, self._endpoints.get(name, ()))
+
     def report(self) -> dict[str, Seen]:
         """Targets that were active since the last call, or are."""
         _now_ns, found = self.engine.report()

@@ -26,6 +26,7 @@ from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
 from dataplane.sources.autoscaler import AutoscalerLink
 from dataplane.sources.stream import RouteStream
+from ext.live import REFUSED
 
 PROGRAM = "penstock-gateway"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -33,6 +34,9 @@ TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
 QUIET_S = 0.2
 """How long no request may have been in flight for a drain to end."""
 DRAIN_MAX_S = 45.0
+
+AGAIN_S = 0.25
+"""How long an endpoint that has refused a connection is left alone; the request itself goes elsewhere at once."""
 
 FIRST_S = 2.0
 """What the controller gets to say what is new, before callers get what the file says."""
@@ -53,6 +57,8 @@ class Gateway:
             "autoscaler": urlsplit(settings.autoscaler).port,
         }
         self.handover = Handover(settings.sockets, settings.notice_fd, settings.handover, about)
+        self._set_aside: set[str] = set()
+        """Targets with endpoints that have refused, and come back soon."""
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -97,9 +103,21 @@ class Gateway:
         self.supervisor.add(ready.revision, ready.address, ready.port)
 
     def _events(self) -> None:
-        """A revision is wanted, or an endpoint refuses: the autoscaler hears of the first at once."""
-        if self.supervisor.engine.take_events():
+        """A revision is wanted: the autoscaler hears of it at once. An endpoint refuses: it is tried again soon.
+
+        Its pod may be starting again, and nobody else has to have noticed.
+        """
+        events = self.supervisor.engine.take_events()
+        if events:
             self.link.wanted()
+        for name, what, _where in events:
+            if what == REFUSED and name not in self._set_aside:
+                self._set_aside.add(name)
+                asyncio.get_running_loop().call_later(AGAIN_S, self._again, name)
+
+    def _again(self, name: str) -> None:
+        self._set_aside.discard(name)
+        self.supervisor.again(name)
 
     def _calls(self) -> None:
         """What comes to the admin port."""

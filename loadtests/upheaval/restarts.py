@@ -67,7 +67,5 @@ async def disturb(machine: Machine, chance: random.Random, counts: Counts) -> No
         elif what == "up":
             machine.signal(UP, signal.SIGKILL)
             await machine.up()
-        print(
-            f"  {what}: {time.monotonic() - began_s:.1f} s; {counts.answered:,} answered, {counts.failed - failed} more failed",
-            flush=True,
-        )
+        took_s, failed = time.monotonic() - began_s, counts.failed - failed
+        print(f"  {what}: {took_s:.1f} s; {counts.answered:,} answered, {failed} more failed", flush=True)
