@@ -10,7 +10,6 @@ import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from loadtests.sidecar import BINARY
 from loadtests.tools import tool
@@ -31,7 +30,9 @@ class Machine:
         self.folder = folder
         self.app = folder / "app"
         self.app.mkdir()
-        (self.app / "app.sh").write_text(f'exec {shlex.quote(str(tool("origin")))} 127.0.0.1 "$PORT" stay\n')
+        (self.app / "app.sh").write_text(
+            f'sleep "${{START_S:-0}}"\nexec {shlex.quote(str(tool("origin")))} 127.0.0.1 "$PORT" stay\n'
+        )
         (folder / "run").mkdir(mode=0o700)
         self.state = folder / "state" / "penstock"
         self.environment = {
@@ -57,12 +58,12 @@ class Machine:
         said = json.loads(await self.penstock("up", "--detach", "--port", self.port, "-o", "json"))
         self.port = said["port"]
 
-    async def deploy(self, name: str) -> None:
+    async def deploy(self, name: str, *more: object) -> None:
         """A new revision, which gets everything. Raises CommandError."""
         self.revisions += 1
         await self.penstock(
             "deploy", "app", "--name", name, "--command", "sh app.sh", "--concurrency", CONCURRENCY,
-            "--annotation", f"autoscaling.knative.dev/window={WINDOW_S}s", "--env", f"REVISION={self.revisions}",
+            "--annotation", f"autoscaling.knative.dev/window={WINDOW_S}s", "--env", f"REVISION={self.revisions}", *more,
         )  # fmt: skip
 
     async def pods(self, name: str) -> tuple[int, int]:
@@ -99,14 +100,14 @@ class Machine:
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 environment = (folder / "environ").read_bytes()
+                children = (folder / "task" / folder.name / "children").read_text().split()
             except OSError:
                 continue
             if handover in environment and any(word.endswith(b"penstock-gateway") for word in words):
                 yield GATEWAY, int(folder.name)
             elif mine in environment and b"up" in words and any(word.endswith(b"/penstock") for word in words):
                 yield UP, int(folder.name)
-            elif any(b"dataplane.forkserver" in word for word in words) and mine in environment:
-                yield FORKSERVER, int(folder.name)
+                yield from ((FORKSERVER, int(child)) for child in children if _is_forkserver(child))
 
     def signal(self, kind: str, number: signal.Signals) -> int:
         """To the first process of a kind; its pid, 0 when there is none."""
@@ -129,12 +130,9 @@ class Machine:
             except ProcessLookupError:
                 continue
 
-    def api(self, path: str) -> Any:
-        """One GET. Raises OSError."""
-        running = json.loads((self.folder / "run" / "penstock" / "up.json").read_bytes())
-        token = (self.state / "api" / "token").read_text().strip()
-        connection = http.client.HTTPConnection(running["api"].partition("://")[2], timeout=10)
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        found = json.loads(connection.getresponse().read())
-        connection.close()
-        return found
+
+def _is_forkserver(pid: str) -> bool:
+    try:
+        return b"dataplane.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
