@@ -29,7 +29,7 @@ SETTLE_S = 3.0
 """Until what was abandoned last is out of the app."""
 
 
-class Resident:
+class Other:
     """Memory of a process that somebody else has started."""
 
     def __init__(self, pid: int) -> None:
@@ -47,7 +47,7 @@ async def abandoned(machine: Machine, settings: Settings) -> None:
     await machine.deploy("zero", "--env", f"START_S={START_S}")
     (gateway,) = [pid for kind, pid in machine.processes() if kind == GATEWAY]
     stop = threading.Event()
-    watch = Watch(Resident(gateway), stop, every_s=min(1.0, seconds / 40))
+    watch = Watch(Other(gateway), stop, every_s=min(1.0, seconds / 40))
     end_s = time.monotonic() + seconds
     try:
         left = await asyncio.gather(
