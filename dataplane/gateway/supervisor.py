@@ -10,6 +10,7 @@ from dataplane.contract.routes import Delta, Target
 from dataplane.errors import ConfigError, Problem
 from dataplane.reporter import Seen
 from ext.engine import Engine
+from ext.live import REFUSED
 
 from .plan import ADMIN, PRIVATE, PUBLIC, first_plan, gateway_bounds, next_plan
 
@@ -103,6 +104,12 @@ class GatewaySupervisor:
         known = self._endpoints.get(name, ())
         if name in self._targets and (address, port) not in known:
             self._serve(name, (*known, (address, port)))
+
+    def take_events(self) -> tuple[set[str], set[str]]:
+        """Targets that want an instance, and those of which an endpoint refuses connections."""
+        events = self.engine.take_events()
+        refusing = {name for name, what, _where in events if what == REFUSED}
+        return {name for name, what, _where in events if what != REFUSED}, refusing
 
     def again(self, name: str) -> None:
         """Endpoints that were set aside come back."""

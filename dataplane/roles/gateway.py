@@ -26,7 +26,6 @@ from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
 from dataplane.sources.autoscaler import AutoscalerLink
 from dataplane.sources.stream import RouteStream
-from ext.live import REFUSED
 
 PROGRAM = "penstock-gateway"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
@@ -107,13 +106,12 @@ class Gateway:
 
         Its pod may be starting again, and nobody else has to have noticed.
         """
-        events = self.supervisor.engine.take_events()
-        if events:
+        wanted, refusing = self.supervisor.take_events()
+        if wanted:
             self.link.wanted()
-        for name, what, _where in events:
-            if what == REFUSED and name not in self._set_aside:
-                self._set_aside.add(name)
-                asyncio.get_running_loop().call_later(AGAIN_S, self._again, name)
+        for name in refusing - self._set_aside:
+            self._set_aside.add(name)
+            asyncio.get_running_loop().call_later(AGAIN_S, self._again, name)
 
     def _again(self, name: str) -> None:
         self._set_aside.discard(name)
