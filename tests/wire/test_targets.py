@@ -185,6 +185,7 @@ def test_a_full_room_refuses_at_once(targets):
     assert refused.body == b"pending request queue full\n"
     assert refused.head.get("Retry-After") == b"1"
     assert refused.head.get("Proxy-Status").startswith(b"activator; ")
+    t.until(pending=3)
     _, report = t.engine.report()
     requests, _, running, waiting, full = report[REVISION]
     assert (requests, running, waiting, full) == (4, 0, 3, 1)
