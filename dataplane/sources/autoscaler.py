@@ -46,7 +46,9 @@ class AutoscalerLink:
         read: Read,
         on_ready: Callable[[Ready], None],
         tell: Callable[[str], None],
+        on_connected: Callable[[], None] | None = None,
     ) -> None:
+        self._on_connected = on_connected
         self._address = address
         self._pod_name = pod_name
         self._read = read
@@ -79,6 +81,8 @@ class AutoscalerLink:
                 ) as socket:
                     tries = 0
                     self.is_connected = self.was_connected = True
+                    if self._on_connected is not None:
+                        self._on_connected()
                     await self._talk(socket)
             except (OSError, WebSocketException, TimeoutError) as error:
                 if tries == 0:
