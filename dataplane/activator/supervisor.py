@@ -16,7 +16,6 @@ from .backends import Address, Found
 from .plan import H2C, HTTP1, METRICS, Terms, activator_bounds, next_plan
 from .subset import UNKNOWN, Share, assigned, service_capacity
 
-
 NOBODY = Found()
 
 

@@ -58,8 +58,6 @@ class AutoscalerLink:
         self._sequence = 0
         self._wanted = asyncio.Event()
         self.is_connected = False
-        self.was_connected = False
-        """Once: from then on losing the autoscaler fails no probe (issue: a queue in hand is worth more)."""
         self.losses = 0
 
     def wanted(self) -> None:
@@ -80,7 +78,7 @@ class AutoscalerLink:
                     proxy=None,
                 ) as socket:
                     tries = 0
-                    self.is_connected = self.was_connected = True
+                    self.is_connected = True
                     if self._on_connected is not None:
                         self._on_connected()
                     await self._talk(socket)
