@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from dataplane.metrics import catalog
 from dataplane.metrics.process import readings
 from dataplane.metrics.prometheus import head, label_text
-from dataplane.reporter import Seen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dataplane.reporter import Seen
 
 Labels = tuple[str, str, str, str]
 """Service, configuration, revision, namespace."""

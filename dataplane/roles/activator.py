@@ -68,13 +68,13 @@ class Activator:
         engine.health(NOT_CONNECTED)
         tasks = [asyncio.create_task(self.cluster.run())]
         try:
-            if await self._synced(tasks[0]):
+            if await self._until(self.cluster.known, tasks[0]):
                 self.supervisor.listen()
                 loop.add_reader(engine.events_fd, self._events)
                 loop.add_reader(engine.calls_fd, self._calls)
                 tasks.append(asyncio.create_task(self.link.run()))
                 self.log.info("Serving.")
-                await self._leaving.wait()
+                await self._until(self._leaving, tasks[0])
                 engine.health(LEAVING)
                 engine.drain(True)
                 self.log.info("Draining.")
@@ -88,9 +88,10 @@ class Activator:
         self.log.info("Leaving.")
         return 0
 
-    async def _synced(self, following: asyncio.Task[None]) -> bool:
-        """Every list has come: from now on a revision that is not known is not there. False: told to leave."""
-        waits = [asyncio.create_task(self.cluster.known.wait()), asyncio.create_task(self._leaving.wait())]
+    async def _until(self, event: asyncio.Event, following: asyncio.Task[None]) -> bool:
+        """Waits for the event; False: told to leave. Before every list has come, nobody is told that a revision
+        is not there."""
+        waits = [asyncio.create_task(event.wait()), asyncio.create_task(self._leaving.wait())]
         await asyncio.wait([*waits, following], return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()

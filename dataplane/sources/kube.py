@@ -13,9 +13,8 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from dataplane.kube.client import Client
-from dataplane.kube.errors import KubeError
 from dataplane.kube.resource import CONFIG_MAPS, ENDPOINTS, SERVICES, Resource
-from dataplane.kube.watch import Deleted, Replaced, watch
+from dataplane.kube.watch import Changed, Deleted, Replaced, watch
 
 REVISIONS = Resource("serving.knative.dev", "v1", "revisions", "Revision")
 REVISION_LABEL = "serving.knative.dev/revision"
@@ -26,6 +25,8 @@ PRIVATE, PUBLIC = "Private", "Public"
 ACTIVATOR_SERVICE = "activator-service"
 NETWORK_MAP = "config-network"
 PORT_NAMES = ("http", "http2")
+PAUSE_S = 1.0
+"""Before a list is read again that could not be understood."""
 TIMEOUT_S = 300
 """Of a revision that says nothing, as its defaults have it."""
 
@@ -221,34 +222,26 @@ class Cluster:
         is_first = True
         said = ""
 
-        def trouble(error: KubeError) -> None:
+        def trouble(error: Exception) -> None:
             nonlocal said
             if str(error) != said:
                 said = str(error)
                 self._tell(f"{resource.plural} cannot be watched, what is known stays: {error}")
 
-        async for event in watch(
-            self._client, resource, kind, namespace, labels=labels, fields=fields, on_trouble=trouble
-        ):
-            said = ""
-            if isinstance(event, Replaced):
-                now = {_key(item): item for item in event.items}
-                for key in [key for key in held if key not in now]:
-                    told(held.pop(key), False)
-                held = now
-                for item in event.items:
-                    told(item, True)
-                if is_first:
-                    is_first = False
-                    self._waited -= 1
-                    if self._waited == 0:
-                        self.known.set()
-            elif isinstance(event, Deleted):
-                held.pop(_key(event.item), None)
-                told(event.item, False)
-            else:
-                held[_key(event.item)] = event.item
-                told(event.item, True)
+        while True:
+            events = watch(self._client, resource, kind, namespace, labels=labels, fields=fields, on_trouble=trouble)
+            try:
+                async for event in events:
+                    said = ""
+                    _take(held, event, told)
+                    if is_first:
+                        is_first = False
+                        self._waited -= 1
+                        if self._waited == 0:
+                            self.known.set()
+            except msgspec.DecodeError as error:
+                trouble(error)
+                await asyncio.sleep(PAUSE_S)
 
     def _revision(self, item: Revision, is_there: bool) -> None:
         self._sink.revision("/".join(_key(item)), item if is_there else None)
@@ -273,6 +266,27 @@ class Cluster:
 
     def _map(self, item: ConfigMap, is_there: bool) -> None:
         self._sink.settings(item.metadata.name, (item.data or {}) if is_there else {})
+
+
+def _take(
+    held: dict[tuple[str, str], Item],
+    event: Replaced[Item] | Changed[Item] | Deleted[Item],
+    told: Callable[[Item, bool], None],
+) -> None:
+    """Keeps the books of one watch, so that a new list shows what has gone."""
+    if isinstance(event, Replaced):
+        now = {_key(item): item for item in event.items}
+        for key in [key for key in held if key not in now]:
+            told(held.pop(key), False)
+        held.update(now)
+        for item in event.items:
+            told(item, True)
+    elif isinstance(event, Deleted):
+        held.pop(_key(event.item), None)
+        told(event.item, False)
+    else:
+        held[_key(event.item)] = event.item
+        told(event.item, True)
 
 
 def _key(item: Revision | Endpoints | Service | ConfigMap) -> tuple[str, str]:
