@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NS_PER_S = 1_000_000_000
+from dataplane.plan import DRAIN_MAX_BYTES, FIELDS_MAX, H2_PERIOD_NS, LINGER_NS, NS_PER_S
 
 HEAD_TIMEOUT_NS = 60 * NS_PER_S
 HEAD_BYTES = 1 << 20
@@ -14,18 +14,6 @@ BUFFER_BYTES = 256 << 20
 
 RESETS_MAX, CONTROL_MAX = 5_000, 100_000
 """As the sidecar has them (contract.env)."""
-
-FIELDS_MAX = 4096
-"""Lines of a head. A mebibyte of the shortest lines would be 260,000; no client sends a thousand."""
-
-LINGER_NS = 5 * NS_PER_S
-"""How long the rest of an upload is read after an early answer: a client on a slow line needs seconds to see it."""
-
-DRAIN_MAX_BYTES = 262_144
-"""Of an unread upload that is read so that its connection can go on, as Go's server does (H9)."""
-
-H2_PERIOD_NS = 10 * NS_PER_S
-"""The time that the bounds on HTTP/2 control frames are for."""
 
 
 def carrier_bounds(connect_ns: int) -> dict[str, int | bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataplane.bounds import DRAIN_MAX_BYTES, FIELDS_MAX, H2_PERIOD_NS, LINGER_NS, NS_PER_S
 from ext.plan import Plan
 
 TYPE_CHECKING = False
@@ -19,12 +18,25 @@ APP = "app"
 """The sidecar's only target."""
 
 NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
 
 IDLE_UPSTREAM_MAX = 1000
 """Idle connections to an app without a limit (DP-083)."""
 
+FIELDS_MAX = 4096
+"""Lines of a head. A mebibyte of the shortest lines would be 260,000; no client sends a thousand."""
+
+LINGER_NS = 5 * NS_PER_S
+"""How long the rest of an upload is read after an early answer: a client on a slow line needs seconds to see it."""
+
+DRAIN_MAX_BYTES = 262_144
+"""Of an unread upload that is read so that its connection can go on, as Go's server does (H9)."""
+
 CONNECT_NS = 20 * NS_PER_S
 """For all attempts at one connection (spec 1.11, Dialing)."""
+
+H2_PERIOD_NS = 10 * NS_PER_S
+"""The time that the bounds on HTTP/2 control frames are for."""
 
 
 def engine_bounds(settings: Settings) -> dict[str, int | bool]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dataplane.bounds import NS_PER_S, carrier_bounds
+from dataplane.bounds import carrier_bounds
 from dataplane.config.activator import ActivatorSettings
 from dataplane.contract.record import Record
+from dataplane.plan import NS_PER_S
 from ext.live import Live
 from ext.plan import BY_REVISION, Plan
 

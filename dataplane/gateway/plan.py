@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dataplane.bounds import NS_PER_S, carrier_bounds
+from dataplane.bounds import carrier_bounds
 from dataplane.config.gateway import GatewaySettings
 from dataplane.contract.routes import LOCAL, Delta, Host, Target
+from dataplane.plan import NS_PER_S
 from ext.hosts import HostRoutes
 from ext.live import Live
 from ext.plan import BY_HOST, BY_HOST_PRIVATE, FOREVER_NS, Plan

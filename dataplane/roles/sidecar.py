@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 
-from dataplane.bounds import NS_PER_S
 from dataplane.drain import CLOSE, DRAIN, EXIT, FLUSH, GO_ON, Drainer
 from dataplane.metrics.autoscaler import StatWindow
-from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, NS_PER_MS, STATS
+from dataplane.plan import ADMIN, DEBUG, MAIN, MAIN_TLS, METRICS, NS_PER_MS, NS_PER_S, STATS
 from dataplane.probes import Prober
 from dataplane.telemetry import Telemetry
 
