@@ -420,7 +420,7 @@ cdef class Live:
     def report(self):
         """(now in ns, {target: (requests, concurrency, running, waiting, refused)}) of targets with `reports`.
 
-        Only those that had a request since the last report, or have one now; the end of the last one is told as well.
+        Only those that had a request since the last report; so each is told of once more when it is idle.
         requests      since the start, those refused included
         concurrency   integral of requests that run or wait, request nanoseconds
         refused       since the start, for a full waiting room
@@ -476,7 +476,7 @@ cdef class Live:
 
 
 cdef bint is_idle(tuple numbers, before):
-    """Nothing came, nothing ended, nothing is there: whoever was told of a request hears of its end as well."""
+    """Nothing has come or run since, so that the end of the last request has been told."""
     return numbers[:2] == before and numbers[2] == 0 and numbers[3] == 0
 
 

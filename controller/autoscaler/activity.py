@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from dataplane.contract.reports import REPORT_S, Counts
 
+from .predict import NEVER_S
+
 RECENT_S = 0.3
 """What "now" means: a few reports long."""
 
@@ -92,6 +94,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._senders: dict[str, _Sender] = {}
+        self._seen_s = -NEVER_S
         self._learned = 0.0
         self.request_s = 0.0
         """How long a request takes at a pod, on average; 0: not known."""
@@ -99,6 +102,8 @@ class Activity:
     def take(self, sender: str, life: str, sequence: int, sent_s: float, counts: Counts, now_s: float) -> Growth | None:
         """What it adds since the one before; None for one that is not newer."""
         before = self._senders.get(sender)
+        if before is None or counts != before.counts:
+            self._seen_s = now_s
         if before is None or before.life != life:
             made = _Sender(life, sequence, now_s, counts, deque([(sent_s, counts.busy_s)]))
             if sequence == FIRST:
@@ -127,6 +132,10 @@ class Activity:
     def forget(self, sender: str) -> bool:
         """It has gone, and its requests with it; True when it was known."""
         return self._senders.pop(sender, None) is not None
+
+    def idle_s(self, now_s: float) -> float:
+        """Since a request was seen last; 0 while there is one."""
+        return 0.0 if self.running() or self.waiting() else min(now_s - self._seen_s, NEVER_S)
 
     def running(self) -> int:
         """Requests at pods now."""

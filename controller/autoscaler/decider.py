@@ -175,6 +175,7 @@ class Decider:
             recent=short if is_rps else self.activity.recent(now_s),
             coming=per_s if is_rps else per_s * self.activity.request_s,
             arrived=arrived,
+            idle_s=self.activity.idle_s(now_s),
             running=self.activity.running(),
             waiting=self.activity.waiting(),
             request_s=self.activity.request_s,

@@ -62,6 +62,9 @@ EPSILON = 1e-9
 TAKES_S = 1.0
 """Taken for the length of a request until it is known."""
 
+NEVER_S = 1e9
+"""Since a request was seen, where none was."""
+
 START_S = 1.0
 """Taken for the start of a pod until one was seen."""
 
@@ -85,6 +88,8 @@ class Need:
     """Requests at a pod now."""
     waiting: int = 0
     """Requests that wait for one."""
+    idle_s: float = NEVER_S
+    """Since a request was seen last."""
     request_s: float = 0.0
     """How long a request takes, on average; 0: not known."""
     start_s: float = START_S
@@ -163,7 +168,7 @@ def _level(aim: Aim, need: Need, trail: Trail) -> tuple[int, str]:
     """The averages at the target. What the last decision was stays unless the need has clearly left it."""
     long, short = _exact(aim, need, need.stable, aim.long_s), _exact(aim, need, need.short, aim.short_s)
     exact, noise, which = (*long, "stable") if long[0] >= short[0] else (*short, "short")
-    pods = max(ceil(exact - EPSILON), 1 if need.running or need.waiting else 0)
+    pods = max(ceil(exact - EPSILON), 1 if need.running or need.waiting or need.idle_s <= aim.long_s else 0)
     low = min(trail.pods - 1 - DOWN_SLACK_PODS, trail.pods * (1 - DOWN_SLACK))
     is_higher = any(one - spread > trail.pods * (1 + UP_SLACK) for one, spread in (long, short))
     reason = f"{exact * aim.target.value:.4g} over the {which} window / target {aim.target.value:g} = {pods} pods"

@@ -25,6 +25,11 @@ def test_from_zero_a_burst_asks_for_as_many_pods_as_hold_it(aim, waiting, expect
     assert pods(aim, replace(NOTHING, waiting=waiting)) == expected
 
 
+def test_a_request_too_short_to_count_keeps_its_pod_for_the_window():
+    assert pods(ONE, replace(NOTHING, ready=1, idle_s=59.0)) == 1
+    assert pods(ONE, replace(NOTHING, ready=1, idle_s=61.0)) == 0
+
+
 def test_nothing_to_do_needs_no_pod_and_one_request_in_the_window_keeps_one():
     assert pods(ONE, replace(NOTHING, ready=3)) == 0
     assert pods(ONE, Need(ready=3, stable=0.01, short=0, recent=0)) == 1
