@@ -29,7 +29,7 @@ from controller.local.access import client_config
 from controller.local.api import status
 from controller.local.api.server import Server
 from controller.local.door import Door
-from controller.local.gateway import LOOPBACK, Gateway, free_port
+from controller.local.gateway import LOOPBACK, Gateway, end_left_over, free_port
 from controller.local.home import Home, Running
 from controller.local.images import Images
 from controller.local.node import Node, NodeSettings
@@ -108,6 +108,7 @@ class Machine:
     async def _start(self, stack: AsyncExitStack, on_ready: Callable[[Running], None]) -> list[asyncio.Task[None]]:
         """Everything, in order. Returns the tasks whose end means that something is wrong."""
         home, began_s = self._home, time.time()
+        end_left_over(home.gateway)
         port = free_port(self._settings.port)
         self._phase("starting the API server")
         server = Server(
@@ -167,7 +168,7 @@ class Machine:
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
         }
-        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno())
+        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno(), self._home.gateway)
 
     def _program(self, name: str) -> str:
         """Raises UpError."""

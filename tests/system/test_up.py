@@ -151,6 +151,17 @@ def test_services_are_there_again_after_the_next_start_and_gone_after_a_reset(tm
     assert list(made.state.iterdir()) == []
 
 
+def test_after_a_kill_the_next_start_finds_everything_as_it_was(tmp_path: Path) -> None:
+    with machine(tmp_path) as made:
+        made.run("deploy", made.app("survivor"), "--env", "WORD=there", "--min-scale", 1)
+        first, port = made.pid, made.port
+        subprocess.run(["kill", "-9", str(first)], check=True)
+        assert made.get("survivor.default.localhost") == (200, "there"), "traffic flows without its controllers"
+        made.up(port)
+        assert (made.port, made.pid != first) == (port, True)
+        assert made.get("survivor.default.localhost") == (200, "there")
+
+
 def test_a_gateway_that_is_killed_comes_back(here: Machine) -> None:
     children = Path(f"/proc/{here.pid}/task/{here.pid}/children").read_text().split()
     gateway = next(pid for pid in children if b"penstock-gateway" in Path(f"/proc/{pid}/cmdline").read_bytes())
