@@ -40,6 +40,8 @@ log = logging.getLogger("penstock.up")
 
 SIDECAR = "penstock-queue-proxy"
 GATEWAY = "penstock-gateway"
+QUIET_MS = 1000
+"""How long a pod that leaves waits for callers that have not heard of it: here all of them hear at once."""
 GATEWAY_S = 10.0
 """For its first connection."""
 
@@ -145,6 +147,7 @@ class Machine:
             state=self._home.node,
             sidecar=(self._program(SIDECAR),),
             forkserver=forkserver.command(ROOT, PACKAGES),
+            sidecar_environment={"PENSTOCK_QUIET_MS": str(QUIET_MS)},
             app_environment={"PENSTOCK_GATEWAY": f"http://{LOOPBACK}:{port}"},
         )
 
