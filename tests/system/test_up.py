@@ -167,7 +167,8 @@ def test_a_gateway_that_is_killed_comes_back(here: Machine) -> None:
     gateway = next(pid for pid in children if b"penstock-gateway" in Path(f"/proc/{pid}/cmdline").read_bytes())
     here.run("deploy", here.app("lasting"), "--env", "WORD=still")
     end_s = time.monotonic() + PATIENCE_S
-    while "lasting" not in (here.state / "routes.json").read_text():
+    kept = here.state / "routes.json"
+    while not kept.exists() or "lasting" not in kept.read_text():
         assert time.monotonic() < end_s, "the gateway keeps its routes in a file"
     subprocess.run(["kill", "-9", gateway], check=True)
     while time.monotonic() < end_s:
