@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+
+from controller.local.process import birth
 
 log = logging.getLogger("penstock.gateway")
 
@@ -18,6 +22,8 @@ PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 5.0
 """Before the next start; doubled each time, and the shortest again after a good run."""
 CALM_S = 10.0
 """A run of that length was a good one."""
+LEFT_OVER_S = 5.0
+"""For requests of a gateway that was left behind: new ones wait for its successor."""
 LEAVE_S = 50.0
 """What requests that run may take when it has to leave."""
 
@@ -29,8 +35,12 @@ class PortTaken(Exception):
 class Gateway:
     """Keeps one gateway running."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], output: int) -> None:
-        """output: descriptor that takes what it prints."""
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], output: int, note: Path) -> None:
+        """
+        output  descriptor that takes what it prints
+        note    file that says which process it is, for whoever comes after us
+        """
+        self._note = note
         self._argv = argv
         self._environment = dict(environment)
         self._output = output
@@ -73,6 +83,7 @@ class Gateway:
             )  # fmt: skip
         except OSError as error:
             return f"{self._argv[0]}: {error.strerror}"
+        self._note.write_text(f"{self.process.pid} {birth(self.process.pid)}")
         try:
             return await self.process.wait()
         except asyncio.CancelledError:
@@ -80,6 +91,24 @@ class Gateway:
                 self.process.send_signal(signal.SIGKILL)
             await self.process.wait()
             raise
+
+
+def end_left_over(note: Path) -> None:
+    """Ends the gateway of a `penstock up` that was killed: until now it has served what it knew."""
+    try:
+        pid, born = map(int, note.read_text().split())
+    except (OSError, ValueError):
+        return
+    if birth(pid) != born:
+        return
+    descriptor = os.pidfd_open(pid)
+    try:
+        for number, patience_s in ((signal.SIGTERM, LEFT_OVER_S), (signal.SIGKILL, None)):
+            signal.pidfd_send_signal(descriptor, number)
+            if select.select([descriptor], [], [], patience_s)[0]:
+                return
+    finally:
+        os.close(descriptor)
 
 
 def free_port(port: int) -> int:

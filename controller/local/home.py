@@ -82,6 +82,11 @@ class Home:
         return self.state / "routes.json"
 
     @property
+    def gateway(self) -> Path:
+        """Which process the gateway is."""
+        return self.state / "gateway.pid"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.state / "kubeconfig"
 

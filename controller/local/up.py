@@ -29,7 +29,7 @@ from controller.local.access import client_config
 from controller.local.api import status
 from controller.local.api.server import Server
 from controller.local.door import Door
-from controller.local.gateway import LOOPBACK, Gateway, free_port
+from controller.local.gateway import LOOPBACK, Gateway, end_left_over, free_port
 from controller.local.home import Home, Running
 from controller.local.images import Images
 from controller.local.node import Node, NodeSettings
@@ -40,6 +40,8 @@ log = logging.getLogger("penstock.up")
 
 SIDECAR = "penstock-queue-proxy"
 GATEWAY = "penstock-gateway"
+QUIET_MS = 1000
+"""How long a pod that leaves waits for callers that have not heard of it: here all of them hear at once."""
 GATEWAY_S = 10.0
 """For its first connection."""
 
@@ -106,6 +108,7 @@ class Machine:
     async def _start(self, stack: AsyncExitStack, on_ready: Callable[[Running], None]) -> list[asyncio.Task[None]]:
         """Everything, in order. Returns the tasks whose end means that something is wrong."""
         home, began_s = self._home, time.time()
+        end_left_over(home.gateway)
         port = free_port(self._settings.port)
         self._phase("starting the API server")
         server = Server(
@@ -145,6 +148,7 @@ class Machine:
             state=self._home.node,
             sidecar=(self._program(SIDECAR),),
             forkserver=forkserver.command(ROOT, PACKAGES),
+            sidecar_environment={"PENSTOCK_QUIET_MS": str(QUIET_MS)},
             app_environment={"PENSTOCK_GATEWAY": f"http://{LOOPBACK}:{port}"},
         )
 
@@ -164,7 +168,7 @@ class Machine:
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
         }
-        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno())
+        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno(), self._home.gateway)
 
     def _program(self, name: str) -> str:
         """Raises UpError."""
