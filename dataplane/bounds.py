@@ -16,8 +16,12 @@ RESETS_MAX, CONTROL_MAX = 5_000, 100_000
 """As the sidecar has them (contract.env)."""
 
 
-def carrier_bounds(connect_ns: int) -> dict[str, int | bool]:
-    """By the names of ext/transport/worker.pxd; connect_ns: for all attempts at one connection."""
+def carrier_bounds(connect_ns: int, journal_bytes: int = 0) -> dict[str, int | bool]:
+    """By the names of ext/transport/worker.pxd;
+
+    connect_ns     for all attempts at one connection
+    journal_bytes  backlog of finished exchanges, of each worker; a power of two, 0 for none
+    """
     return {
         "head_max": HEAD_BYTES,
         "response_head_max": RESPONSE_HEAD_BYTES,
@@ -35,5 +39,5 @@ def carrier_bounds(connect_ns: int) -> dict[str, int | bool]:
         "buffers_max": BUFFER_BYTES,
         "connect_timeout_ns": connect_ns,
         "labels_max": 0,
-        "journal_bytes": 0,
+        "journal_bytes": journal_bytes,
     }

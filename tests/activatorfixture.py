@@ -153,6 +153,8 @@ class World:
     http: httpx.AsyncClient
     ports: list[int] = field(default_factory=lambda: free_ports(3))
     process: asyncio.subprocess.Process | None = None
+    output: int | None = None
+    """Where standard output of the process goes; None: with ours."""
     sidecars: list[Sidecar] = field(default_factory=list)
 
     async def start(self, **environ: str) -> None:
@@ -172,7 +174,9 @@ class World:
             "PENSTOCK_WORKERS": "2",
             **environ,
         }
-        self.process = await asyncio.create_subprocess_exec(sys.executable, "-c", START, cwd=ROOT, env=settings)
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", START, cwd=ROOT, env=settings, stdout=self.output
+        )
         async with asyncio.timeout(PATIENCE_S):
             while True:  # it says nowhere that it listens but by listening
                 assert self.process.returncode is None

@@ -21,6 +21,10 @@ CONNECT_NS = 20 * NS_PER_S
 """For all attempts at one connection (1.11, Dialing)."""
 
 
+JOURNAL_BYTES = 1 << 22
+"""Of each worker; memory is used when the request log is on."""
+
+
 class Terms(Record):
     """How requests for a revision are treated. Times in seconds; None: no limit."""
 
@@ -33,7 +37,7 @@ class Terms(Record):
 
 def activator_bounds() -> dict[str, int | bool]:
     """What the engine holds every peer to, by the names of ext/transport/worker.pxd."""
-    return carrier_bounds(CONNECT_NS)
+    return carrier_bounds(CONNECT_NS, JOURNAL_BYTES)
 
 
 def next_plan(
@@ -42,8 +46,9 @@ def next_plan(
     before: Plan | None,
     terms: Mapping[str, Terms] | None = None,
     without: tuple[str, ...] = (),
+    is_logging: bool = False,
 ) -> Plan:
-    """The plan before with these revisions changed or new, and those gone."""
+    """The plan before with these revisions changed or new, and those gone; is_logging: exchanges are kept."""
     return Plan(
         live,
         version=before.version + 1 if before is not None else 1,
@@ -55,6 +60,7 @@ def next_plan(
         domain=settings.cluster_domain,
         trusted=[(trust.network, trust.bits) for trust in settings.trusted],
         metrics=False,
+        logging=is_logging,
     )
 
 

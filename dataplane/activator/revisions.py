@@ -150,7 +150,7 @@ class Revisions:
         """No probe runs after this."""
         for row in self._rows.values():
             self._drop_watcher(row)
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _row(self, name: str) -> _Row:
         return self._rows.setdefault(name, _Row())
@@ -211,9 +211,10 @@ class Revisions:
     def _drop_watcher(self, row: _Row) -> None:
         """What was found stays with the engine until somebody finds something else."""
         if row.watcher is not None:
-            task = asyncio.get_running_loop().create_task(row.watcher.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            task = row.watcher.close()
+            if task is not None and not task.done():
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
             row.watcher = None
 
     def _guarded(self, name: str, work: Callable[[], None]) -> None:

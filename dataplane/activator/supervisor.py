@@ -41,6 +41,7 @@ class ActivatorSupervisor:
         self._plan = next_plan(self.engine.live, settings, None)
         self.engine.apply(self._plan)
         self._serves_metrics = False
+        self._is_logging = False
 
     def listen(self) -> None:
         """Binds the ports for requests, then lets the workers run.
@@ -68,6 +69,17 @@ class ActivatorSupervisor:
         elif not is_wanted and self._serves_metrics:
             self.engine.close(METRICS)
         self._serves_metrics = is_wanted
+
+    def keep_exchanges(self, is_wanted: bool) -> None:
+        """Whether finished exchanges are kept for the request log from now on."""
+        if is_wanted != self._is_logging:
+            self._is_logging = is_wanted
+            self._apply()
+
+    def finished(self, bytes_max: int) -> list[tuple[Any, ...]]:
+        """Finished exchanges that nobody has read, about `bytes_max` of each worker (JOURNAL_FIELDS)."""
+        records: list[tuple[Any, ...]] = self.engine.finished(bytes_max)
+        return records
 
     def use(self, name: str, uid: str, concurrency: int, terms: Terms) -> bool:
         """These are a revision's limits from now on; True when it is new, or another one of that name."""
@@ -142,7 +154,7 @@ class ActivatorSupervisor:
         self.engine.stop()
 
     def _apply(self, terms: dict[str, Terms] | None = None, without: tuple[str, ...] = ()) -> None:
-        plan = next_plan(self.engine.live, self.settings, self._plan, terms, without)
+        plan = next_plan(self.engine.live, self.settings, self._plan, terms, without, self._is_logging)
         self.engine.apply(plan)
         self._plan = plan
 

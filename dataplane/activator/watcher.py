@@ -42,10 +42,11 @@ class Watcher:
         self.backends.refused(address)
         self._start()
 
-    async def close(self) -> None:
+    def close(self) -> asyncio.Task[None] | None:
+        """Nothing is published after this; what is still to end."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        return self._task
 
     def _start(self) -> None:
         if self._task is None or self._task.done():

@@ -15,7 +15,9 @@ import time
 import uvloop
 
 from dataplane import VERSION
+from dataplane.accesslog import LineWriter
 from dataplane.activator.leaving import may_leave
+from dataplane.activator.requestlog import RequestLog
 from dataplane.activator.revisions import Revisions
 from dataplane.activator.supervisor import ActivatorSupervisor
 from dataplane.config.activator import ActivatorSettings, read_activator
@@ -34,8 +36,9 @@ METRICS_FIELDS = f"Content-Type: {CONTENT_TYPE}\r\n".encode()
 NOT_CONNECTED = "connection has not yet been established"
 LEAVING = "received SIGTERM from kubelet"
 
+STDOUT = 1
 LOOK_S = 0.1
-"""Between two looks at what is in flight while leaving: nothing announces its end."""
+"""Between two looks at what is in flight while leaving, as nothing announces its end; and at finished requests."""
 
 
 class Activator:
@@ -57,6 +60,10 @@ class Activator:
             "service.version": VERSION,
         }
         self.metrics = ActivatorMetrics(resource, self.concurrency, self.supervisor.gate, self.revisions.labels)
+        self.requests = RequestLog(
+            settings.cluster_domain, self.revisions.labels, self.supervisor.finished, log.warn, LineWriter(STDOUT)
+        )
+        self._is_gathering = False
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -85,6 +92,7 @@ class Activator:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.revisions.close()
             self.supervisor.stop()
+            self.requests.drain()
         self.log.info("Leaving.")
         return 0
 
@@ -108,6 +116,7 @@ class Activator:
             self.supervisor.engine.health()
 
     def _observe(self, data: dict[str, str]) -> None:
+        self.supervisor.keep_exchanges(self.requests.use(data))
         try:
             self.supervisor.serve_metrics(data.get("metrics-protocol") == "prometheus")
         except ConfigError as error:
@@ -119,12 +128,20 @@ class Activator:
         self.link.wanted()
 
     def _calls(self) -> None:
-        """What comes to the port of the metrics."""
+        """What comes to the port of the metrics; the bell rings for finished exchanges, too."""
+        if not self._is_gathering:
+            self._write_requests()
         for call in self.supervisor.engine.wait(0):
             if call.target.partition(b"?")[0] == b"/metrics":
                 call.answer(200, METRICS_FIELDS, self.metrics.render(self.link.is_connected, self.link.losses))
             else:
                 call.answer(404, b"Content-Type: text/plain; charset=utf-8\r\n", b"404 page not found\n")
+
+    def _write_requests(self) -> None:
+        """Now, and again after a while as long as there is something to write."""
+        self._is_gathering = self.requests.drain()
+        if self._is_gathering:
+            asyncio.get_running_loop().call_later(LOOK_S, self._write_requests)
 
     async def _drained(self) -> None:
         term_ns = time.monotonic_ns()

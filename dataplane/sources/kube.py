@@ -7,7 +7,7 @@ count are decoded (W48).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -186,26 +186,38 @@ class Cluster:
         self._sink = sink
         self._tell = tell
         self._waited = 0
+        self._listed = asyncio.Event()
         self.known = asyncio.Event()
         """Every list has come once: what is not known now is not there."""
 
     async def run(self) -> None:
+        """Settings first: they say how to look at the rest."""
         typed = SERVICE_TYPE_LABEL
+        here = self._namespace
         async with asyncio.TaskGroup() as group:
-            for work in (
+            await self._begin(
+                group,
+                *(
+                    self._follow(CONFIG_MAPS, ConfigMap, self._map, here, fields=f"metadata.name={name}")
+                    for name in self._maps
+                ),
+            )
+            await self._begin(
+                group,
                 self._follow(REVISIONS, Revision, self._revision),
                 self._follow(ENDPOINTS, Endpoints, self._endpoints, labels=typed),
                 self._follow(SERVICES, Service, self._service, labels=f"{typed}={PRIVATE}"),
-                self._follow(
-                    ENDPOINTS, Endpoints, self._activators, self._namespace, fields=f"metadata.name={ACTIVATOR_SERVICE}"
-                ),
-                *(
-                    self._follow(CONFIG_MAPS, ConfigMap, self._map, self._namespace, fields=f"metadata.name={name}")
-                    for name in self._maps
-                ),
-            ):
-                self._waited += 1
-                group.create_task(work)
+                self._follow(ENDPOINTS, Endpoints, self._activators, here, fields=f"metadata.name={ACTIVATOR_SERVICE}"),
+            )
+            self.known.set()
+
+    async def _begin(self, group: asyncio.TaskGroup, *works: Coroutine[Any, Any, None]) -> None:
+        """Returns once each of them has its list."""
+        self._waited = len(works)
+        self._listed.clear()
+        for work in works:
+            group.create_task(work)
+        await self._listed.wait()
 
     async def _follow(
         self,
@@ -238,7 +250,7 @@ class Cluster:
                         is_first = False
                         self._waited -= 1
                         if self._waited == 0:
-                            self.known.set()
+                            self._listed.set()
             except msgspec.DecodeError as error:
                 trouble(error)
                 await asyncio.sleep(PAUSE_S)

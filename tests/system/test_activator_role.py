@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.utils import accept_key
 
 from controller.api.crd import crd
 from controller.api.registry import KINDS
@@ -335,6 +336,7 @@ async def test_it_leaves_when_the_endpoints_and_the_last_request_have(world: Wor
     pod.held = asyncio.Event()
     await world.own(POD_IP, OTHER_IP)
     await world.public(REV, POD_IP)
+    await world.revision("other-00001")
     await world.revision(REV)
     await world.private(REV, ready=[pod])
     await world.start()
@@ -342,6 +344,9 @@ async def test_it_leaves_when_the_endpoints_and_the_last_request_have(world: Wor
     assert world.process is not None
     slow = asyncio.create_task(world.ask(REV))
     await pod.reached.wait()
+    waiting = asyncio.create_task(world.ask("other-00001"))
+    while not any(name == "other-00001" for _, name, _ in await world.autoscaler.batch()):
+        pass
     world.process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(PATIENCE_S):
         while (answer := await world.kubelet()).status_code == 200:
@@ -356,8 +361,90 @@ async def test_it_leaves_when_the_endpoints_and_the_last_request_have(world: Wor
         await asyncio.wait_for(asyncio.shield(world.process.wait()), 1.5)
     pod.held.set()
     assert [(await one).status_code for one in (slow, late)] == [200, 200]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(world.process.wait()), 1.5)
+    await world.private("other-00001", ready=[pod])
+    assert (await waiting).status_code == 200
     async with asyncio.timeout(PATIENCE_S):
         assert await world.process.wait() == 0
+
+
+@pytest.mark.spec("DP-227")
+async def test_the_request_log_is_switched_while_it_runs(world: World) -> None:
+    pod = await world.sidecar()
+    await world.revision(REV)
+    await world.private(REV, ready=[pod])
+    reading, world.output = os.pipe()
+    reader = asyncio.StreamReader()
+    try:
+        await world.start()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+        )
+        assert (await world.ask(REV, "/before")).status_code == 200
+        parts = (
+            "Request.URL.Path",
+            "Response.Code",
+            "Revision.Namespace",
+            "Revision.Name",
+            "Revision.Service",
+            "TraceID",
+        )
+        template = " ".join(f"{{{{.{part}}}}}" for part in parts)
+        on = {"logging.enable-request-log": "true", "logging.request-log-template": template}
+        await world.setting("config-observability", **on)
+        asking = asyncio.create_task(ask_until_cancelled(world))
+        lines = []
+        async with asyncio.timeout(PATIENCE_S):
+            while not lines or not lines[-1].startswith("/x"):
+                lines.append((await reader.readline()).decode())
+        asking.cancel()
+        assert lines[-1] == f"/x 200 ns {REV} svc abc\n"
+        assert not any(line.startswith("/before") for line in lines)
+    finally:
+        os.close(world.output)
+
+
+async def ask_until_cancelled(world: World) -> None:
+    while True:
+        await world.ask(REV, "/x", **{"X-B3-Traceid": "abc"})
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.spec("DP-224")
+async def test_an_autoscaler_that_answers_no_ping_is_left(world: World) -> None:
+    pings: list[float] = []
+    again = asyncio.Event()
+    seen = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            again.set()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.partition(": ")[2] for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Key"))
+        accept = ["HTTP/1.1 101 X", "Upgrade: websocket", "Connection: Upgrade"]
+        writer.write("\r\n".join([*accept, f"Sec-WebSocket-Accept: {accept_key(key)}", "", ""]).encode())
+        try:
+            while True:
+                first, length = await reader.readexactly(2)
+                await reader.readexactly(4 + (length & 0x7F))
+                if first == 0x89 and seen == 1:
+                    pings.append(asyncio.get_running_loop().time())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    began = asyncio.get_running_loop().time()
+    try:
+        await world.start(PENSTOCK_AUTOSCALER=f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await asyncio.wait_for(again.wait(), PATIENCE_S)
+    finally:
+        server.close()
+    assert pings
+    assert pings[0] - began > 3
+    assert asyncio.get_running_loop().time() - pings[0] > 9
 
 
 async def test_it_goes_on_without_the_api_server(tmp_path: Path) -> None:
