@@ -149,6 +149,10 @@ class ActivatorSupervisor:
             running += worker["in_flight"] - open_now
         return newest, max(0, running), upgraded
 
+    def connections(self) -> int:
+        """Of callers, open now."""
+        return sum(worker["conns"] for worker in self.engine.snapshot())
+
     def stop(self) -> None:
         """Ends the workers; what still runs is cut off."""
         self.engine.stop()

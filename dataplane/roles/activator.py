@@ -17,6 +17,7 @@ import uvloop
 from dataplane import VERSION
 from dataplane.accesslog import LineWriter
 from dataplane.activator.leaving import may_leave
+from dataplane.activator.memory import Tide, give_back
 from dataplane.activator.requestlog import RequestLog
 from dataplane.activator.revisions import Revisions
 from dataplane.activator.supervisor import ActivatorSupervisor
@@ -37,6 +38,8 @@ NOT_CONNECTED = "connection has not yet been established"
 LEAVING = "received SIGTERM from kubelet"
 
 STDOUT = 1
+TIDY_S = 1.0
+"""Between two looks at whether a burst is over."""
 LOOK_S = 0.1
 """Between two looks at what is in flight while leaving, as nothing announces its end; and at finished requests."""
 
@@ -64,6 +67,8 @@ class Activator:
             settings.cluster_domain, self.revisions.labels, self.supervisor.finished, log.warn, LineWriter(STDOUT)
         )
         self._is_gathering = False
+        self._tide = Tide()
+        self._is_awake = False
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -126,6 +131,17 @@ class Activator:
         """A revision is wanted, or a pod refuses: the autoscaler hears of the first at once."""
         self.revisions.refused()
         self.link.wanted()
+        if not self._is_awake:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Every second while there are connections."""
+        conns = self.supervisor.connections()
+        if self._tide.has_ebbed(conns):
+            give_back()
+        self._is_awake = conns > 0
+        if self._is_awake:
+            asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
 
     def _calls(self) -> None:
         """What comes to the port of the metrics; the bell rings for finished exchanges, too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -445,6 +446,38 @@ async def test_an_autoscaler_that_answers_no_ping_is_left(world: World) -> None:
     assert pings
     assert pings[0] - began > 3
     assert asyncio.get_running_loop().time() - pings[0] > 9
+
+
+async def test_what_held_requests_took_is_given_back(world: World) -> None:
+    count = 3000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2 * count:
+        pytest.skip(f"only {hard} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count), hard))
+    await world.revision(REV, concurrency=100)
+    await world.start()
+    assert world.process is not None
+    before = resident_kib(world.process.pid)
+    head = f"GET / HTTP/1.1\r\nHost: {REV}.ns.svc.cluster.local\r\n\r\n".encode()
+    lines = [await asyncio.open_connection("127.0.0.1", world.ports[0]) for _ in range(count)]
+    try:
+        for _, writer in lines:
+            writer.write(head)
+        await world.private(REV, ready=[await world.sidecar()])
+        heads = await asyncio.gather(*(reader.readuntil(b"\r\n\r\n") for reader, _ in lines))
+    finally:
+        for _, writer in lines:
+            writer.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert all(b" 200 " in head for head in heads)
+    async with asyncio.timeout(PATIENCE_S):
+        while resident_kib(world.process.pid) > before + 6 * 1024:
+            await asyncio.sleep(0.1)
+
+
+def resident_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 async def test_it_goes_on_without_the_api_server(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dataplane.activator.backends import Outcome
 from dataplane.activator.leaving import LONGEST_NS, QUIET_NS, may_leave
+from dataplane.activator.memory import Tide
 from dataplane.activator.prober import Prober
 from dataplane.config.activator import domain_of, read_activator
 from dataplane.config.duration import go_duration_s
@@ -157,6 +158,15 @@ def test_when_it_may_leave(after_s, newest_s, running, upgraded, is_wanted, leav
     term_ns = 1000 * S
     newest_ns = term_ns + int(newest_s * S) if newest_s else 0
     assert may_leave(term_ns + int(after_s * S), term_ns, newest_ns, running, upgraded, is_wanted) is leaves
+
+
+# ── memory ────────────────────────────────────────────────────────────────
+
+
+def test_memory_is_given_back_once_after_a_burst():
+    tide = Tide()
+    said = [tide.has_ebbed(conns) for conns in (0, 999, 99, 0, 5000, 501, 500, 0, 900, 0, 1000, 0)]
+    assert [place for place, ebbed in enumerate(said) if ebbed] == [6, 11]
 
 
 # ── Kubernetes' objects ───────────────────────────────────────────────────
