@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import resource
 import signal
@@ -17,17 +16,15 @@ from typing import Any
 import pytest
 from websockets.utils import accept_key
 
-from controller.api.crd import crd
 from controller.api.registry import KINDS
 from controller.local.admission import kinds
 from controller.local.api.server import Server
 from dataplane.kube.resource import NAMESPACES
 from dataplane.sources.kube import REVISIONS
 from tests.activatorfixture import OTHER_IP, PATIENCE_S, POD_IP, ROOT, START, SYSTEM, World, world_of
-from tests.apiserverfixture import assets, real_apiserver
+from tests.apiserverfixture import assets, define, real_apiserver
 from tests.controlplane import client_of
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 REV = "hello-00001"
 
 
@@ -52,14 +49,7 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip("no kube-apiserver: neither KUBEBUILDER_ASSETS nor PENSTOCK_CLUSTER_KIT leads to one")
     folder = tmp_path_factory.mktemp("apiserver")
     with real_apiserver(programs, folder) as endpoint, endpoint.client() as http:
-        for kind in KINDS:
-            assert http.post(CRDS, json=crd(kind)).status_code == 201
-        query = {"watch": "1", "timeoutSeconds": "30", "fieldSelector": "metadata.name=revisions.serving.knative.dev"}
-        with http.stream("GET", CRDS, params=query) as events:
-            for line in events.iter_lines():
-                found = json.loads(line)["object"].get("status", {}).get("conditions", ())
-                if any(one["type"] == "Established" and one["status"] == "True" for one in found):
-                    break
+        define(http, KINDS)
         yield folder / "kubeconfig"
 
 
