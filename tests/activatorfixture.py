@@ -73,6 +73,13 @@ class Sidecar:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def probed_times(self, count: int) -> None:
+        """Returns once so many probes have come, in all."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.probes) < count:
+                self.probed.clear()
+                await self.probed.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
