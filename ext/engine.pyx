@@ -10,9 +10,11 @@ the last turn, fire timers, hand over what was written, bury what ended.
 """
 
 cimport cython
+from libc.errno cimport errno
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
+from posix.fcntl cimport F_GETFL, F_SETFL, O_NONBLOCK, fcntl
 from posix.unistd cimport close, read, write
 
 from ext.base.arena cimport ARENA_CHUNK
@@ -79,6 +81,10 @@ cdef extern from "<semaphore.h>" nogil:
 
 cdef extern from "<sys/random.h>" nogil:
     ssize_t getrandom(void* at, size_t n, unsigned int flags)
+
+cdef extern from "<fcntl.h>" nogil:
+    enum:
+        F_DUPFD_CLOEXEC
 
 cdef extern from "<poll.h>" nogil:
     struct pollfd:
@@ -360,6 +366,26 @@ cdef class Engine:
         self.contexts[listener] = tls
         self.tell(ORDER_LISTEN, listener, &tls.entry if tls is not None else NULL, fds)
         return bound
+
+    def adopt(self, int listener, int fd, TlsDoor tls=None):
+        """Accepts from a listening socket that outlives this process; all workers share it.
+
+        fd      stays the caller's
+        Raises  OSError when it is no open descriptor
+        """
+        cdef int fds[64]
+        cdef int i, done
+        for i in range(self.worker_count):
+            fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3)
+            if fds[i] < 0:
+                done = errno
+                while i > 0:
+                    i -= 1
+                    close(fds[i])
+                raise OSError(done, f"cannot listen on descriptor {fd}")
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK)
+        self.contexts[listener] = tls
+        self.tell(ORDER_LISTEN, listener, &tls.entry if tls is not None else NULL, fds)
 
     def close(self, int listener):
         """Accepts no more there; open connections go on."""

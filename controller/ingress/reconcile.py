@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ class IngressReconciler:
         self._gate = gate
         self._place = place
         self._needs: dict[Key, int] = {}
+        self._leaving: dict[str, asyncio.TimerHandle] = {}
+        """Targets that no route names any more; requests may wait for them still."""
         observed.endpoints.listen(self._endpoints_changed)
         observed.revisions.listen(self._revision_changed)
 
@@ -115,8 +118,24 @@ class IngressReconciler:
             hosts=hosts,
             endpoints={name: endpoints for name, (_, endpoints) in found.items()},
         )
-        state.change(targets=dict.fromkeys(state.unused()))
+        self._let_go()
         self._gate.publish()
+
+    def _let_go(self) -> None:
+        """What no route names goes when no request can wait for it any more."""
+        unused = self._gate.state.unused()
+        for name in self._leaving.keys() - unused:
+            self._leaving.pop(name).cancel()
+        for name in unused - self._leaving.keys():
+            namespace, _, revision = name.partition("/")
+            found = self._observed.revisions.get(namespace, revision)
+            wait_s = found.timeout_seconds if found is not None else 0
+            self._leaving[name] = asyncio.get_running_loop().call_later(wait_s, self._drop, name)
+
+    def _drop(self, name: str) -> None:
+        self._leaving.pop(name, None)
+        if name in self._gate.state.unused() and self._gate.state.change(targets={name: None}):
+            self._gate.publish()
 
     def _target(self, backend: translate.Backend) -> tuple[Target, tuple[Endpoint, ...]]:
         revision = self._observed.revisions.get(backend.namespace, backend.revision) if backend.revision else None
@@ -136,18 +155,37 @@ class IngressReconciler:
         service = item.metadata.labels.get(SERVERLESS_SERVICE_LABEL, "")
         revision = self._observed.revisions.get(item.namespace, service)
         name = f"{item.namespace}/{revision.name}" if revision is not None else ""
-        if revision is None or not self._gate.state.has_target(name):
+        if revision is None:
+            return
+        if not self._gate.state.has_target(name):
+            self._know(revision)
             return
         if self._gate.state.change(endpoints={name: endpoints_of(new, _serving_port(revision))}):
             self._gate.publish()
 
-    def _revision_changed(self, _old: Revision | None, new: Revision | None) -> None:
+    def _revision_changed(self, old: Revision | None, new: Revision | None) -> None:
         if new is None:
+            if old is not None and (timer := self._leaving.get(f"{old.namespace}/{old.name}")) is not None:
+                timer.cancel()
+                self._drop(f"{old.namespace}/{old.name}")
             return
         name = f"{new.namespace}/{new.name}"
         state = self._gate.state
-        if state.has_target(name) and state.change(targets={name: translate.revision_target(new)}):
+        if not state.has_target(name):
+            self._know(new)
+        elif state.change(targets={name: translate.revision_target(new)}):
             self._gate.publish()
+
+    def _know(self, revision: Revision) -> None:
+        """Whoever has pods may have requests that wait, also of a time before this process."""
+        private = self._observed.endpoints.get(revision.namespace, child_name(revision.name, "-private"))
+        endpoints = endpoints_of(private, _serving_port(revision))
+        if not endpoints or revision.is_deleted:
+            return
+        name = f"{revision.namespace}/{revision.name}"
+        self._gate.state.change(targets={name: translate.revision_target(revision)}, endpoints={name: endpoints})
+        self._let_go()
+        self._gate.publish()
 
     def _claims(self, host: str) -> list[Ingress]:
         return [one for one in self._observed.ingresses.by(BY_HOST, host) if self._is_ours(one)]

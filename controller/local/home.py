@@ -82,9 +82,9 @@ class Home:
         return self.state / "routes.json"
 
     @property
-    def gateway(self) -> Path:
-        """Which process the gateway is."""
-        return self.state / "gateway.pid"
+    def handover(self) -> Path:
+        """Unix socket of the gateway (dataplane.contract.handover)."""
+        return self.runtime / "gateway.sock"
 
     @property
     def kubeconfig(self) -> Path:

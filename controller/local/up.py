@@ -29,7 +29,7 @@ from controller.local.access import client_config
 from controller.local.api import status
 from controller.local.api.server import Server
 from controller.local.door import Door
-from controller.local.gateway import LOOPBACK, Gateway, end_left_over, free_port
+from controller.local.gateway import LOOPBACK, Gateway, Orphan, Sockets
 from controller.local.home import Home, Running
 from controller.local.images import Images
 from controller.local.node import Node, NodeSettings
@@ -40,8 +40,8 @@ log = logging.getLogger("penstock.up")
 
 SIDECAR = "penstock-queue-proxy"
 GATEWAY = "penstock-gateway"
-QUIET_MS = 1000
-"""How long a pod that leaves waits for callers that have not heard of it: here all of them hear at once."""
+QUIET_MS = 1_000
+"""How long a sidecar that leaves waits for the last request: on one machine gateways know of it much earlier."""
 GATEWAY_S = 10.0
 """For its first connection."""
 
@@ -108,8 +108,10 @@ class Machine:
     async def _start(self, stack: AsyncExitStack, on_ready: Callable[[Running], None]) -> list[asyncio.Task[None]]:
         """Everything, in order. Returns the tasks whose end means that something is wrong."""
         home, began_s = self._home, time.time()
-        end_left_over(home.gateway)
-        port = free_port(self._settings.port)
+        orphan = Orphan.find(home.handover, self._settings.port)
+        sockets = orphan.sockets if orphan is not None else Sockets.open(self._settings.port)
+        stack.callback(sockets.close)
+        port = sockets.port
         self._phase("starting the API server")
         server = Server(
             home.api, kinds=admission.kinds(), admission=admission.admission(self._now, maps.SYSTEM_NAMESPACE),
@@ -124,7 +126,7 @@ class Machine:
         self._phase("starting the controllers")
         around = Surroundings(
             system_namespace=maps.SYSTEM_NAMESPACE, place=Place(public_port=port),
-            gateways=GatewayPlace(maps.INGRESS_CLASS, LOOPBACK, LOOPBACK), addresses=Addresses(stats_port=0),
+            gateways=GatewayPlace(maps.INGRESS_CLASS, LOOPBACK, LOOPBACK), addresses=_addresses(orphan),
         )  # fmt: skip
         controllers = self._controllers = Controllers(client, around, maps.first_settings())
         server.mount(Door.PATH, Door(controllers, server.token).app)
@@ -134,7 +136,8 @@ class Machine:
 
         self._phase("starting the gateway")
         await unless(deciding, controllers.listening.wait())
-        gateway = self._gateway(port, controllers.gate_port, controllers.stats_port)
+        environment = self._gateway_environment(port, controllers.gate_port, controllers.stats_port)
+        gateway = Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno(), sockets, orphan)
         keeping = await stack.enter_async_context(running(gateway.run(), "gateway"))
         stack.push_async_callback(gateway.leave)
         await unless(keeping, asyncio.wait_for(controllers.gate.applied(0), GATEWAY_S))
@@ -147,28 +150,26 @@ class Machine:
         return NodeSettings(
             state=self._home.node,
             sidecar=(self._program(SIDECAR),),
-            forkserver=forkserver.command(ROOT, PACKAGES),
             sidecar_environment={"PENSTOCK_QUIET_MS": str(QUIET_MS)},
+            forkserver=forkserver.command(ROOT, PACKAGES),
             app_environment={"PENSTOCK_GATEWAY": f"http://{LOOPBACK}:{port}"},
         )
 
-    def _gateway(self, port: int, gate_port: int, stats_port: int) -> Gateway:
+    def _gateway_environment(self, port: int, gate_port: int, stats_port: int) -> dict[str, str]:
         environment = {
             name: value
             for name, value in self._settings.environment.items()
             if name in ("PATH", "HOME", "LANG") or name.startswith("PENSTOCK_")
         }
-        environment |= {
+        return environment | {
             "POD_NAME": GATEWAY,
             "PENSTOCK_BIND_ADDRESS": LOOPBACK,
             "PENSTOCK_PUBLIC_PORT": str(port),
-            "PENSTOCK_PRIVATE_PORT": str(free_port(0)),
-            "PENSTOCK_ADMIN_PORT": str(free_port(0)),
+            "PENSTOCK_HANDOVER": str(self._home.handover),
             "PENSTOCK_CONTROLLER": f"ws://{LOOPBACK}:{gate_port}",
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
         }
-        return Gateway((self._program(GATEWAY),), environment, sys.stderr.fileno(), self._home.gateway)
 
     def _program(self, name: str) -> str:
         """Raises UpError."""
@@ -182,6 +183,13 @@ class Machine:
             raise status.ApiError(503, "ServiceUnavailable", "the node has not started yet")
         async for part in self._node.log(namespace, name, query):
             yield part
+
+
+def _addresses(orphan: Orphan | None) -> Addresses:
+    """Where a gateway that goes on looks for us; otherwise anywhere."""
+    if orphan is None:
+        return Addresses(stats_port=0)
+    return Addresses(gate_port=orphan.about.controller, stats_port=orphan.about.autoscaler)
 
 
 @asynccontextmanager

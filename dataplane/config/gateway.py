@@ -28,6 +28,13 @@ class GatewaySettings(Record):
     """For all hosts. PENSTOCK_PRIVATE_PORT."""
     admin_port: int = 9000
     """`/ready`, `/healthz`, `/metrics`. PENSTOCK_ADMIN_PORT."""
+    sockets: tuple[int, ...] = ()
+    """Descriptors of listening sockets that outlive this process: public, private, admin; empty: it binds the ports.
+    PENSTOCK_LISTEN_FDS."""
+    notice_fd: int = -1
+    """Connection that hears when it begins to leave, so that the next one is started. PENSTOCK_NOTICE_FD."""
+    handover: Path | None = None
+    """Unix socket where somebody else gets those sockets when whoever started this is gone. PENSTOCK_HANDOVER."""
     controller: str
     """Where routes come from, ws://HOST:PORT. PENSTOCK_CONTROLLER."""
     autoscaler: str
@@ -43,6 +50,7 @@ class GatewaySettings(Record):
 
 
 WORKERS_MAX = 64
+SOCKETS = 3
 
 PORTS = {
     "PENSTOCK_PUBLIC_PORT": ("public_port", "8080"),
@@ -64,8 +72,14 @@ def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
     for variable, (field, example) in PORTS.items():
         if environ.get(variable):
             values[field] = findings.port(variable, environ[variable], example)
+    if environ.get("PENSTOCK_LISTEN_FDS"):
+        values["sockets"] = _descriptors(environ, "PENSTOCK_LISTEN_FDS", SOCKETS, "3,4,5", findings)
+    if environ.get("PENSTOCK_NOTICE_FD"):
+        values["notice_fd"] = next(iter(_descriptors(environ, "PENSTOCK_NOTICE_FD", 1, "6", findings)), -1)
     if environ.get("PENSTOCK_BIND_ADDRESS"):
         values["address"] = read_bind_address("PENSTOCK_BIND_ADDRESS", environ["PENSTOCK_BIND_ADDRESS"], findings)
+    if environ.get("PENSTOCK_HANDOVER"):
+        values["handover"] = Path(environ["PENSTOCK_HANDOVER"])
     if environ.get("PENSTOCK_STATE_FILE"):
         values["state_file"] = Path(environ["PENSTOCK_STATE_FILE"])
     workers = environ.get("PENSTOCK_WORKERS", "")
@@ -90,3 +104,14 @@ def _socket(environ: Mapping[str, str], variable: str, findings: Findings) -> st
     if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname):
         findings.wrong(variable, f"{quoted(text)} is no address; use one such as ws://controller:8444")
     return text
+
+
+def _descriptors(
+    environ: Mapping[str, str], variable: str, count: int, example: str, findings: Findings
+) -> tuple[int, ...]:
+    words = environ[variable].split(",")
+    if len(words) != count or not all(word.isascii() and word.isdigit() and len(word) <= 6 for word in words):
+        what = "a descriptor" if count == 1 else f"{count} descriptors"
+        findings.wrong(variable, f"{quoted(environ[variable])} is not {what}; use numbers such as {example}")
+        return ()
+    return tuple(map(int, words))

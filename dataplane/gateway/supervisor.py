@@ -10,6 +10,7 @@ from dataplane.contract.routes import Delta, Target
 from dataplane.errors import ConfigError, Problem
 from dataplane.reporter import Seen
 from ext.engine import Engine
+from ext.live import REFUSED
 
 from .plan import ADMIN, PRIVATE, PUBLIC, first_plan, gateway_bounds, next_plan
 
@@ -29,11 +30,16 @@ class GatewaySupervisor:
         self._plan = first_plan(self.engine.live, settings)
         self.engine.apply(self._plan)
 
-    def listen(self) -> None:
-        """Binds every port, then lets the workers run.
+    def start(self) -> None:
+        """Binds every port, but for sockets that it was given, then lets the workers run.
 
         Raises  ConfigError that names each port which cannot be bound.
         """
+        if not self.settings.sockets:
+            self._bind()
+        self.engine.start(self._plan)
+
+    def _bind(self) -> None:
         settings = self.settings
         problems = []
         for listener, port in (
@@ -48,7 +54,25 @@ class GatewaySupervisor:
                 problems.append(Problem(where=f"port {port}", what=what))
         if problems:
             raise ConfigError(problems)
-        self.engine.start(self._plan)
+
+    def adopt(self) -> None:
+        """Accepts from the sockets that it was given: nobody has been refused, so there is time to know the routes.
+
+        Raises  ConfigError.
+        """
+        for listener, descriptor in zip((PUBLIC, PRIVATE, ADMIN), self.settings.sockets, strict=True):
+            try:
+                self.engine.adopt(listener, descriptor)
+            except OSError as error:
+                what = f"descriptor {descriptor} cannot be listened on: {strerror(error.errno or 0)}"
+                raise ConfigError([Problem(where="PENSTOCK_LISTEN_FDS", what=what)]) from error
+
+    def leave(self) -> None:
+        """No new connection where somebody else goes on listening; those that are open close after their answers."""
+        if self.settings.sockets:
+            for listener in (PUBLIC, PRIVATE, ADMIN):
+                self.engine.close(listener)
+        self.engine.drain(True)
 
     def use(self, delta: Delta) -> list[str]:
         """Every worker uses the delta when this returns: what is wrong with hosts that were left out.
@@ -80,6 +104,17 @@ class GatewaySupervisor:
         known = self._endpoints.get(name, ())
         if name in self._targets and (address, port) not in known:
             self._serve(name, (*known, (address, port)))
+
+    def take_events(self) -> tuple[set[str], set[str]]:
+        """Targets that want an instance, and those of which an endpoint refuses connections."""
+        events = self.engine.take_events()
+        refusing = {name for name, what, _where in events if what == REFUSED}
+        return {name for name, what, _where in events if what != REFUSED}, refusing
+
+    def again(self, name: str) -> None:
+        """Endpoints that were set aside come back."""
+        if name in self._targets:
+            self._serve(name, self._endpoints.get(name, ()))
 
     def report(self) -> dict[str, Seen]:
         """Targets that were active since the last call, or are."""

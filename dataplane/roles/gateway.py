@@ -10,6 +10,8 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -18,6 +20,7 @@ from dataplane.config.gateway import GatewaySettings, read_gateway
 from dataplane.contract.reports import Ready
 from dataplane.contract.routes import Delta
 from dataplane.errors import ConfigError
+from dataplane.gateway.handover import Handover
 from dataplane.gateway.plan import ADMIN
 from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
@@ -31,15 +34,30 @@ QUIET_S = 0.2
 """How long no request may have been in flight for a drain to end."""
 DRAIN_MAX_S = 45.0
 
+AGAIN_S = 0.25
+"""How long an endpoint that has refused a connection is left alone; the request itself goes elsewhere at once."""
+
+FIRST_S = 2.0
+"""What the controller gets to say what is new, before callers get what the file says."""
+
 
 class Gateway:
     """One gateway, from its first listener to its exit status."""
 
     def __init__(self, settings: GatewaySettings, log: Logger) -> None:
+        self.settings = settings
         self.log = log
         self.supervisor = GatewaySupervisor(settings)
         self.stream = RouteStream(settings.controller, settings.name, self._use, log.warn, settings.state_file)
         self.link = AutoscalerLink(settings.autoscaler, settings.name, self.supervisor.report, self._ready, log.warn)
+        about = {
+            "port": settings.public_port,
+            "controller": urlsplit(settings.controller).port,
+            "autoscaler": urlsplit(settings.autoscaler).port,
+        }
+        self.handover = Handover(settings.sockets, settings.notice_fd, settings.handover, about)
+        self._set_aside: set[str] = set()
+        """Targets with endpoints that have refused, and come back soon."""
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -48,14 +66,25 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
         await self.stream.restore()  # before anybody can ask
-        self.supervisor.listen()
+        self.supervisor.start()
         loop.add_reader(self.supervisor.engine.events_fd, self._events)
         loop.add_reader(self.supervisor.engine.calls_fd, self._calls)
         tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
+        if self.settings.sockets:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stream.current.wait(), FIRST_S)
+            self.supervisor.adopt()
+            self.handover.begin()
         await self._leaving.wait()
         self.log.info("Draining.")
-        self.supervisor.engine.drain(True)
-        await self._drained()
+        self.stream.save()
+        self.supervisor.leave()
+        self.handover.leave()
+        end_s = loop.time() + DRAIN_MAX_S
+        await self._drained(QUIET_S, end_s)
+        # Callers hear of it while somebody still reads: a request that is on its way is answered.
+        self.supervisor.engine.close_idle()
+        await self._drained(QUIET_S / 4, end_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -73,9 +102,20 @@ class Gateway:
         self.supervisor.add(ready.revision, ready.address, ready.port)
 
     def _events(self) -> None:
-        """A revision is wanted, or an endpoint refuses: the autoscaler hears of the first at once."""
-        if self.supervisor.engine.take_events():
+        """A revision is wanted: the autoscaler hears of it at once. An endpoint refuses: it is tried again soon.
+
+        Its pod may be starting again, and nobody else has to have noticed.
+        """
+        wanted, refusing = self.supervisor.take_events()
+        if wanted:
             self.link.wanted()
+        for name in refusing - self._set_aside:
+            self._set_aside.add(name)
+            asyncio.get_running_loop().call_later(AGAIN_S, self._again, name)
+
+    def _again(self, name: str) -> None:
+        self._set_aside.discard(name)
+        self.supervisor.again(name)
 
     def _calls(self) -> None:
         """What comes to the admin port."""
@@ -88,12 +128,11 @@ class Gateway:
             else:
                 call.answer(200, TEXT, b"ok\n")
 
-    async def _drained(self) -> None:
-        """Returns when nothing has been in flight for a while, or the time is up."""
+    async def _drained(self, quiet_s: float, end_s: float) -> None:
+        """Returns when nothing has been in flight for so long, or the loop's time is up."""
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + DRAIN_MAX_S
         quiet_since_s = loop.time()
-        while loop.time() < end_s and loop.time() - quiet_since_s < QUIET_S:
+        while loop.time() < end_s and loop.time() - quiet_since_s < quiet_s:
             if any(worker["in_flight"] for worker in self.supervisor.engine.snapshot()):
                 quiet_since_s = loop.time()
             await asyncio.sleep(QUIET_S / 4)

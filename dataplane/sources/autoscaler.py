@@ -13,6 +13,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -88,7 +89,12 @@ class AutoscalerLink:
             finally:
                 self.losses += self.is_connected
                 self.is_connected = False
-            await asyncio.sleep(PAUSE_S * PAUSE_FACTOR**tries * random.uniform(1, 1.5))
+            await asyncio.sleep(PAUSE_S)
+            # Somebody who needs an instance does not wait for the next try.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_S * (PAUSE_FACTOR**tries * random.uniform(1, 1.5) - 1)):
+                    await self._wanted.wait()
+            self._wanted.clear()
             tries = min(tries + 1, PAUSE_TRIES)
 
     async def _talk(self, socket: ClientConnection) -> None:

@@ -27,6 +27,9 @@ from .state import RouteState
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 3.0
 """Between two tries to reach the controller; doubled each time, less a random half."""
 
+SETTLED_S = 0.2
+"""A controller that has sent nothing for so long after a hello has nothing newer to say."""
+
 SAVE_S = 1.0
 """After a change, before the file is written: a storm of changes is one write."""
 
@@ -52,6 +55,8 @@ class RouteStream:
         self._tell = tell
         self._kept = kept
         self._saving: asyncio.TimerHandle | None = None
+        self.current = asyncio.Event()
+        """Once: the controller has said what it had to say."""
 
     async def restore(self) -> bool:
         """Uses what the file says; False when there is none that can be read."""
@@ -84,12 +89,17 @@ class RouteStream:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1))
                 pause_s = min(pause_s * 2, PAUSE_MAX_S)
         finally:
-            if self._saving is not None:
-                self._saving.cancel()
-                self._save()
+            self.save()
+
+    def save(self) -> None:
+        """Now, if there is anything that the file does not say."""
+        if self._saving is not None:
+            self._saving.cancel()
+            self._save()
 
     async def _follow(self, socket: ClientConnection) -> None:
         await _say(socket, "hello", {"gateway": self._gateway, "version": self.state.version})
+        asyncio.get_running_loop().call_later(SETTLED_S, self.current.set)
         async for text in socket:
             try:
                 delta = read_delta(json.loads(text)["delta"])
@@ -101,6 +111,7 @@ class RouteStream:
                 continue
             problems = await self._use(self.state.whole(delta))
             self.state.take(delta)
+            self.current.set()
             if problems:
                 await _say(socket, "refused", {"version": delta.version, "problems": problems})
             await _say(socket, "applied", {"version": delta.version})
@@ -115,7 +126,7 @@ class RouteStream:
         self._saving = None
         if self._kept is None:
             return
-        fresh = self._kept.with_suffix(".new")
+        fresh = self._kept.with_suffix(f".{os.getpid()}")
         try:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

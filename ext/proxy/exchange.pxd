@@ -128,6 +128,7 @@ cdef struct exchange:
     span request_id          # borrows: mem; empty: none was made
 
 cdef void exchange_accept(worker* w, stream* s) noexcept nogil
+cdef void exchange_go_elsewhere(exchange* x, int fault) noexcept nogil
 cdef void exchange_fail(exchange* x, int fault) noexcept nogil
 cdef void exchange_finish(exchange* x) noexcept nogil
 cdef void exchange_flow(exchange* x) noexcept nogil

@@ -233,7 +233,7 @@ cdef void exchange_connect(exchange* x, pool_wish wish) noexcept nogil:
     x.up_version = version_for(x, e)
     s = pool_take(&e.pools[x.home.id], x.up_version, wish, &fault)
     if s is NULL:
-        go_elsewhere(x, fault)
+        exchange_go_elsewhere(x, fault)
         return
     attach(x, s)
     x.up_taken = s.reused
@@ -303,10 +303,10 @@ cdef void on_up_fault(void* owner, int fault) noexcept nogil:
         return
     if lost and x.up_taken:
         counter_add(x.home.stats.retries_unsafe, 1)
-    go_elsewhere(x, fault)
+    exchange_go_elsewhere(x, fault)
 
 
-cdef void go_elsewhere(exchange* x, int fault) noexcept nogil:
+cdef void exchange_go_elsewhere(exchange* x, int fault) noexcept nogil:
     """An endpoint failed: another one, if the request can still be sent as it came."""
     choice_refused(x, fault)
     if not choice_may_move(x, fault):

@@ -7,12 +7,13 @@ Floor      proxy: may cimport every floor below.
 from libc.stdint cimport int64_t
 
 from ext.base.chain cimport block, block_at, chain_append, chain_clear
-from ext.base.faults cimport BAD_UPGRADE, TOO_MANY_INTERIM
+from ext.base.faults cimport BAD_UPGRADE, CONNECT_REFUSED, TOO_MANY_INTERIM
 from ext.base.result cimport AGAIN, OK
-from ext.base.span cimport span_equals_nocase
-from ext.http.head cimport head
+from ext.base.span cimport span_equals_nocase, span_starts
+from ext.http.head cimport field, head, head_find
+from ext.http.names cimport NAME_PROXY_STATUS
 from ext.loop.timers cimport timer_drop
-from ext.proxy.choice cimport choice_keeps
+from ext.proxy.choice cimport choice_keeps, choice_may_move
 from ext.proxy.exchange cimport (
     EXCHANGE_CLOSING,
     EXCHANGE_OVER,
@@ -23,6 +24,7 @@ from ext.proxy.exchange cimport (
     exchange_fail,
     exchange_finish,
     exchange_flow,
+    exchange_go_elsewhere,
 )
 from ext.proxy.rewrite cimport rewrite_response, rewrite_trailers
 from ext.stats.shard cimport BOUND_INTERIM, counter_add, shard_bound
@@ -120,6 +122,9 @@ cdef void relay_up_head(void* owner, head* h, bint last) noexcept nogil:
     if h.status < 200:
         interim(x, h)
         return
+    if is_unread(x, h):
+        exchange_go_elsewhere(x, CONNECT_REFUSED)
+        return
     x.state = EXCHANGE_RELAY
     x.first_ns = x.home.now_ns
     x.moved_ns = x.home.now_ns
@@ -139,6 +144,15 @@ cdef void relay_up_head(void* owner, head* h, bint last) noexcept nogil:
         exchange_finish(x)
     else:
         x.up.ops.want_body(x.up, True)
+
+
+cdef bint is_unread(const exchange* x, const head* h) noexcept nogil:
+    """A sidecar of ours says that its app takes no connection: the request may go to another endpoint."""
+    cdef const field* said
+    if h.status != 502 or not choice_may_move(x, CONNECT_REFUSED):
+        return False
+    said = head_find(h, NAME_PROXY_STATUS)
+    return said is not NULL and span_starts(said.value, b"queue-proxy; error=connection_refused", 37)
 
 
 cdef void interim(exchange* x, head* h) noexcept nogil:

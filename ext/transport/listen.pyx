@@ -172,6 +172,9 @@ cdef void listener_stop(listener* l) noexcept nogil:
     if l.w.fd < 0:
         return
     timer_drop(&l.rest)
+    # The socket may live on in other hands, and epoll would go on telling of it.
+    if not l.resting:
+        poller_remove(&l.home.poll, &l.w)
     close(l.w.fd)
     l.w.fd = -1
     l.w.on_ready = NULL

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
-
-from loadtests.process import Process
+from typing import Protocol
 
 MIB = 1 << 20
 # pages that an allocator touches late, not a leak: 600 s at one request's worth of leak each would be far above it
@@ -16,10 +15,17 @@ class Grown(Exception):
     """The resident set kept growing."""
 
 
+class Resident(Protocol):
+    """Something that has memory."""
+
+    def rss_bytes(self) -> int:
+        """Raises OSError when it has ended."""
+
+
 class Watch(threading.Thread):
     """Reads the resident set of `process` every `every_s` seconds until `stop` is set."""
 
-    def __init__(self, process: Process, stop: threading.Event, every_s: float) -> None:
+    def __init__(self, process: Resident, stop: threading.Event, every_s: float) -> None:
         super().__init__(daemon=True)
         self._process = process
         self._stop_event = stop

@@ -1,7 +1,8 @@
 /* Origin: answers HTTP/1.1 as cheaply as one thread can, so that a load test
  * measures the proxy in front of it.
  *
- * Usage   origin ADDRESS PORT
+ * Usage   origin ADDRESS PORT [stay]
+ *         It ends with whoever started it, but for one that is to stay.
  * Paths   /1m          1 MiB with Content-Length
  *         /chunked     eight chunks of 1 KiB
  *         /delay/MS    1 KiB after MS milliseconds
@@ -405,8 +406,8 @@ static void loop(int listener)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: origin ADDRESS PORT\n");
+    if (argc != 3 && (argc != 4 || strcmp(argv[3], "stay"))) {
+        fprintf(stderr, "usage: origin ADDRESS PORT [stay]\n");
         return 2;
     }
     struct rlimit files;
@@ -414,7 +415,8 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     prctl(PR_SET_TIMERSLACK, 1);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (argc == 3)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     small = fixed_answer(1024, &small_length);
     large = fixed_answer(MIB, &large_length);

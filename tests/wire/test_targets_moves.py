@@ -156,3 +156,30 @@ def test_endpoints_that_come_and_go_cost_no_request_but_what_three_refused(targe
     assert len(answers) == 240
     assert all(body == b"hello" or b"connection refused" in body for body in answers), answers
     t.until(gate=((1 << 20) - 1 if each == 0 else 5 * each, 0, 0))
+
+
+UNREAD = (
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n"
+    b'Proxy-Status: queue-proxy; error=connection_refused; details="connection refused"\r\n\r\ndial\n'
+)
+"""A sidecar whose app has died."""
+
+
+def test_a_sidecar_whose_app_takes_no_connection_costs_no_request(targets, pods):
+    """It answered at once, so it was the first to be free again, and requests after requests failed there."""
+    pods[0].runs("/", lambda call: call.finish(UNREAD))
+    t = targets()
+    t.serve(*pods[:2])
+    for _ in range(4):
+        assert t.ask().answer().status == 200
+    assert pods[0].seen("/") == 1, "it is set aside"
+    t.until(gate=(1, 0, 0))
+
+
+def test_an_app_that_answers_502_is_believed(targets, pods):
+    for pod in pods[:2]:
+        pod.runs("/", lambda call: call.finish(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nmine\n"))
+    t = targets()
+    t.serve(*pods[:2])
+    assert t.ask().answer().status == 502
+    assert sum(pod.seen("/") for pod in pods[:2]) == 1

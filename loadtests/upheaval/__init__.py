@@ -1,0 +1,1 @@
+"""Upheaval: everything on one machine under load, while parts of it come, go, and are killed."""
