@@ -30,6 +30,7 @@ DEBIAN_cluster := $(DEBIAN_build) buildah mmdebstrap iproute2 curl ca-certificat
 build: build/engine.stamp build/launcher.stamp .venv/extra-controller.stamp
 
 demo: build
+	$(BIN)/python -m loadtests.demo
 	$(BIN)/python -m loadtests.story
 
 test: build/debian-test.stamp build .venv/extra-test.stamp .venv/extra-otlp.stamp .venv/extra-controller.stamp $(GO)

@@ -22,6 +22,7 @@ ROLES = {
 
 PROGRAMS = {
     "penstock": "controller.cli.app",
+    "penstock-activator": "dataplane.roles.activator",
     "penstock-gateway": "dataplane.roles.gateway",
 }
 """Those that start too seldom for a bundle."""

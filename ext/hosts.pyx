@@ -100,7 +100,7 @@ cdef text* kept(str value) except NULL:
 
 
 cdef tuple checked(path, str where, list problems):
-    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect), the sets of the path merged in."""
+    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect); sets of the path are in all."""
     matches = {name.lower(): value for name, value in path.headers.items()}
     problems += wrong_fields(path.headers, f"{where}.headers", False)
     problems += wrong_fields(path.set_headers, f"{where}.set_headers", True)

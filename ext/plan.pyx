@@ -60,9 +60,9 @@ FOREVER_NS = REQUEST_FOREVER
 
 cdef class Plan:
     def __init__(
-        self, Live live not None, *, int version, dict targets, dict services, Plan previous=None, without=(), hosts={},
-        str role="sidecar", str domain="cluster.local", trusted=(), bint metrics=False,
-        bint logging=False, bint log_probes=False, tracing=None,
+        self, Live live not None, *, int version, dict targets, dict services, Plan previous=None, without=(),
+        dict hosts=None, str role="sidecar", str domain="cluster.local", trusted=(),
+        bint metrics=False, bint logging=False, bint log_probes=False, tracing=None,
     ):
         """
         live      the engine's targets, rosters and endpoints, by name

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from controller.api.crd import crd
+from controller.api.registry import Kind
+
 ROOT = Path(__file__).resolve().parent.parent
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 TOKEN = "a-token-for-tests"
 START_S = 60.0
 
@@ -84,6 +89,25 @@ def real_apiserver(binaries: Path, folder: Path) -> Iterator[Endpoint]:
         name = controllers[0]
         running.enter_context(_process([str(binaries / name), *controllers[1:]], folder / f"{name}.log"))
         yield endpoint
+
+
+def define(http: httpx.Client, kinds: Sequence[Kind]) -> None:
+    """Returns once the API server serves these kinds."""
+    for kind in kinds:
+        answer = http.post(CRDS, json=crd(kind))
+        assert answer.status_code == 201, answer.text
+    for kind in kinds:
+        _until_served(http, kind.plural, kind.group)
+
+
+def _until_served(http: httpx.Client, plural: str, group: str) -> None:
+    query = {"watch": "1", "timeoutSeconds": "30", "fieldSelector": f"metadata.name={plural}.{group}"}
+    with http.stream("GET", CRDS, params=query) as events:
+        for line in events.iter_lines():
+            found = json.loads(line)["object"].get("status", {}).get("conditions", ())
+            if {"Established"} <= {one["type"] for one in found if one["status"] == "True"}:
+                return
+    raise AssertionError(f"{plural} is not served after 30 s")
 
 
 @contextlib.contextmanager

@@ -73,8 +73,8 @@ class Machine:
     def json(self, *words: object) -> Any:
         return json.loads(self.run(*words, "--output", "json").stdout)
 
-    def up(self) -> None:
-        told = self.json("up", "--detach", "--port", 0)
+    def up(self, port: int = 0) -> None:
+        told = self.json("up", "--detach", "--port", port)
         self.pid, self.port = told["pid"], told["port"]
 
     def app(self, name: str) -> Path:

@@ -155,7 +155,8 @@ class Activity:
             if silent_s >= RECENT_S or covered_s <= 0:
                 total += one.under_way
             else:
-                total += (last - first + one.under_way * silent_s) / covered_s
+                # Two workers read their clocks apart: what has grown by next to nothing may look smaller.
+                total += max(0.0, last - first + one.under_way * silent_s) / covered_s
         return total
 
     def arriving(self, now_s: float) -> tuple[float, int]:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from controller.cli import completion, deploy, explain, logs, machine, services, traffic
+from controller.cli import completion, deploy, explain, logs, machine, services, simulate, traffic
 
 app = typer.Typer(
     name="penstock",
@@ -27,6 +27,7 @@ for name, command in (
     ("traffic", traffic.traffic),
     ("explain", explain.explain),
     ("delete", services.delete),
+    ("simulate", simulate.simulate),
     ("completion", completion.completion),
 ):
     app.command(name)(command)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dataplane.bounds import carrier_bounds
 from dataplane.config.gateway import GatewaySettings
 from dataplane.contract.routes import LOCAL, Delta, Host, Target
-from dataplane.plan import DRAIN_MAX_BYTES, FIELDS_MAX, H2_PERIOD_NS, LINGER_NS, NS_PER_S
+from dataplane.plan import NS_PER_S
 from ext.hosts import HostRoutes
 from ext.live import Live
 from ext.plan import BY_HOST, BY_HOST_PRIVATE, FOREVER_NS, Plan
@@ -20,39 +21,10 @@ IDLE_MAX = 100
 CONNECT_NS = 5 * NS_PER_S
 """As Kourier sets it (networking.md 1.19)."""
 
-HEAD_TIMEOUT_NS = 60 * NS_PER_S
-HEAD_BYTES = 1 << 20
-RESPONSE_HEAD_BYTES = 10 << 20
-STREAMS_MAX = 250
-WINDOW_BYTES = 1 << 20
-BUFFER_BYTES = 256 << 20
-"""Bodies that the whole process may hold: a gateway carries what many sidecars share."""
-
-RESETS_MAX, CONTROL_MAX = 5_000, 100_000
-"""As the sidecar has them (contract.env)."""
-
 
 def gateway_bounds() -> dict[str, int | bool]:
     """What the engine holds every peer to, by the names of ext/transport/worker.pxd."""
-    return {
-        "head_max": HEAD_BYTES,
-        "response_head_max": RESPONSE_HEAD_BYTES,
-        "fields_max": FIELDS_MAX,
-        "observe": False,
-        "head_timeout_ns": HEAD_TIMEOUT_NS,
-        "idle_timeout_ns": 0,
-        "linger_timeout_ns": LINGER_NS,
-        "drain_max": DRAIN_MAX_BYTES,
-        "h2_streams_max": STREAMS_MAX,
-        "h2_window_bytes": WINDOW_BYTES,
-        "h2_resets_max": RESETS_MAX,
-        "h2_control_max": CONTROL_MAX,
-        "h2_period_ns": H2_PERIOD_NS,
-        "buffers_max": BUFFER_BYTES,
-        "connect_timeout_ns": CONNECT_NS,
-        "labels_max": 0,
-        "journal_bytes": 0,
-    }
+    return carrier_bounds(CONNECT_NS)
 
 
 def first_plan(live: Live, settings: GatewaySettings) -> Plan:

@@ -37,7 +37,7 @@ def _clean(value: str | int) -> str:
     return text.translate(ESCAPES)
 
 
-def _head(name: str, kind: str, help: str) -> str:
+def head(name: str, kind: str, help: str) -> str:
     return f"# HELP {name} {help}\n# TYPE {name} {kind}\n"
 
 
@@ -74,9 +74,9 @@ class Prometheus:
         self._scope = label_text(scope)
         self._old = label_text(resource.old_labels)
         self._patterns: dict[str, str] = {}
-        self._target = _head("target_info", "gauge", "Target metadata.")
+        self._target = head("target_info", "gauge", "Target metadata.")
         self._target += f"target_info{{{label_text(resource.attributes)}}} 1\n"
-        self._target += _head("penstock_build_info", "gauge", "The version that runs.")
+        self._target += head("penstock_build_info", "gauge", "The version that runs.")
         self._target += f"penstock_build_info{{{label_text([('version', version)])}}} 1\n"
 
     def render(self, snapshot: Any) -> bytes:
@@ -104,13 +104,13 @@ class Prometheus:
         for family in catalog.OWN:
             yield from self._own(family, snapshot.counters)
         for name, kind, help, value in readings():
-            yield f"{_head(name, kind, help)}{name} {value!r}\n"
+            yield f"{head(name, kind, help)}{name} {value!r}\n"
 
     def _knative(self, snapshot: Any) -> Iterator[str]:
         scope = self._scope
         if snapshot.waiting is not None:
             depth = catalog.QUEUE_DEPTH
-            yield f"{_head(depth.name, depth.kind, depth.help)}{depth.name}{{{scope}}} {snapshot.waiting}\n"
+            yield f"{head(depth.name, depth.kind, depth.help)}{depth.name}{{{scope}}} {snapshot.waiting}\n"
         statuses = [
             (f'http_response_status_code="{status}",{scope}', (histogram,))
             for status, histogram in snapshot.invocation.items()
@@ -127,7 +127,7 @@ class Prometheus:
         if not rows:
             return
         for family in families:
-            yield _head(family.name, family.kind, family.help)
+            yield head(family.name, family.kind, family.help)
             pattern = self._patterns.get(family.name)
             if pattern is None:
                 pattern = self._patterns[family.name] = _pattern(family)
@@ -145,13 +145,13 @@ class Prometheus:
         calls = [(f"{base},{_codes(status)}", (histogram,)) for status, histogram in snapshot.app_ms.items()]
         for rows, counts, latencies in zip((requests, calls), catalog.OLD_COUNTS, catalog.OLD_LATENCIES, strict=True):
             if rows:
-                yield _head(counts.name, counts.kind, counts.help)
+                yield head(counts.name, counts.kind, counts.help)
                 for labels, (histogram,) in rows:
                     yield f"{counts.name}{{{labels}}} {histogram[2]}\n"
             yield from self._histograms((latencies,), rows)
         if snapshot.pending is not None:
             depth = catalog.OLD_DEPTH
-            yield f"{_head(depth.name, depth.kind, depth.help)}{depth.name}{{{base}}} {snapshot.pending}\n"
+            yield f"{head(depth.name, depth.kind, depth.help)}{depth.name}{{{base}}} {snapshot.pending}\n"
 
     def _own(self, family: catalog.Family, counters: dict[Any, Any]) -> Iterator[str]:
         value = counters.get(family.field)
@@ -159,9 +159,9 @@ class Prometheus:
             return
         name = family.name
         if not family.label:
-            yield f"{_head(name, family.kind, family.help)}{name} {value}\n"
+            yield f"{head(name, family.kind, family.help)}{name} {value}\n"
         elif value:
-            yield _head(name, family.kind, family.help)
+            yield head(name, family.kind, family.help)
             for cause, number in value.items():
                 yield f"{name}{{{label_text([(family.label, cause)])}}} {number}\n"
 

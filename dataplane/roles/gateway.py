@@ -65,10 +65,10 @@ class Gateway:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
+        await self.stream.restore()  # before anybody can ask
         self.supervisor.start()
         loop.add_reader(self.supervisor.engine.events_fd, self._events)
         loop.add_reader(self.supervisor.engine.calls_fd, self._calls)
-        await self.stream.restore()
         tasks = [asyncio.create_task(self.stream.run()), asyncio.create_task(self.link.run())]
         if self.settings.sockets:
             with suppress(TimeoutError):

@@ -47,7 +47,9 @@ class AutoscalerLink:
         read: Read,
         on_ready: Callable[[Ready], None],
         tell: Callable[[str], None],
+        on_connected: Callable[[], None] | None = None,
     ) -> None:
+        self._on_connected = on_connected
         self._address = address
         self._pod_name = pod_name
         self._read = read
@@ -57,8 +59,6 @@ class AutoscalerLink:
         self._sequence = 0
         self._wanted = asyncio.Event()
         self.is_connected = False
-        self.was_connected = False
-        """Once: from then on losing the autoscaler fails no probe (issue: a queue in hand is worth more)."""
         self.losses = 0
 
     def wanted(self) -> None:
@@ -79,7 +79,9 @@ class AutoscalerLink:
                     proxy=None,
                 ) as socket:
                     tries = 0
-                    self.is_connected = self.was_connected = True
+                    self.is_connected = True
+                    if self._on_connected is not None:
+                        self._on_connected()
                     await self._talk(socket)
             except (OSError, WebSocketException, TimeoutError) as error:
                 if tries == 0:

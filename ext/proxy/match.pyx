@@ -20,7 +20,7 @@ from ext.proxy.routes cimport (
     route_path,
     route_split,
 )
-from ext.proxy.text cimport text, text_span
+from ext.proxy.text cimport text
 
 
 cdef span match_host_name(span authority) noexcept nogil:

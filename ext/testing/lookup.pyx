@@ -16,7 +16,7 @@ from ext.http.head cimport field, head
 from ext.plan cimport Plan
 from ext.proxy.match cimport match_host, match_path, match_split
 from ext.proxy.routes cimport host_routes, route_path, route_split
-from ext.proxy.text cimport text, text_pool_count, text_span
+from ext.proxy.text cimport text, text_pool_count
 
 cdef enum:
     FIELDS_MAX = 64

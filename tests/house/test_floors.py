@@ -37,7 +37,7 @@ DOORS: dict[str, set[str]] = {
 }
 """The modules at the top of `ext`, the only ones that Python may see."""
 
-WITH_ENGINE = re.compile(r"^(ext/|tests/|loadtests/micro/|dataplane/(gateway/)?(plan|supervisor)\.py$)")
+WITH_ENGINE = re.compile(r"^(ext/|tests/|loadtests/micro/|dataplane/((gateway|activator)/)?(plan|supervisor)\.py$)")
 """Whose Python may import `ext`."""
 
 CIMPORT = re.compile(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from controller.api.crd import crd
 from controller.api.registry import KINDS
 from controller.config.settings import Settings
 from controller.local.admission import admission, kinds
@@ -24,7 +23,7 @@ from dataplane.kube.resource import (
     PODS,
     SERVICES,
 )  # fmt: skip
-from tests.apiserverfixture import assets, real_apiserver
+from tests.apiserverfixture import assets, define, real_apiserver
 from tests.controlplane import (
     CONFIGURATIONS,
     INGRESSES,
@@ -44,7 +43,6 @@ from tests.controlplane import (
     settings,
 )
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 Planes = Callable[[], AbstractAsyncContextManager[Plane]]
 
 
@@ -56,22 +54,8 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip("no kube-apiserver: neither KUBEBUILDER_ASSETS nor PENSTOCK_CLUSTER_KIT leads to one")
     folder = tmp_path_factory.mktemp("apiserver")
     with real_apiserver(programs, folder) as endpoint, endpoint.client() as http:
-        for kind in KINDS:
-            answer = http.post(CRDS, json=crd(kind))
-            assert answer.status_code == 201, answer.text
-        for kind in KINDS:
-            _until_served(http, kind.plural, kind.group)
+        define(http, KINDS)
         yield folder / "kubeconfig"
-
-
-def _until_served(http: Any, plural: str, group: str) -> None:
-    query = {"watch": "1", "timeoutSeconds": "30", "fieldSelector": f"metadata.name={plural}.{group}"}
-    with http.stream("GET", CRDS, params=query) as events:
-        for line in events.iter_lines():
-            found = json.loads(line)["object"].get("status", {}).get("conditions", ())
-            if {"Established"} <= {one["type"] for one in found if one["status"] == "True"}:
-                return
-    raise AssertionError(f"{plural} is not served after 30 s")
 
 
 @asynccontextmanager

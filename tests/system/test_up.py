@@ -151,12 +151,24 @@ def test_services_are_there_again_after_the_next_start_and_gone_after_a_reset(tm
     assert list(made.state.iterdir()) == []
 
 
+def test_after_a_kill_the_next_start_finds_everything_as_it_was(tmp_path: Path) -> None:
+    with machine(tmp_path) as made:
+        made.run("deploy", made.app("survivor"), "--env", "WORD=there", "--min-scale", 1)
+        first, port = made.pid, made.port
+        subprocess.run(["kill", "-9", str(first)], check=True)
+        assert made.get("survivor.default.localhost") == (200, "there"), "traffic flows without its controllers"
+        made.up(port)
+        assert (made.port, made.pid != first) == (port, True)
+        assert made.get("survivor.default.localhost") == (200, "there")
+
+
 def test_a_gateway_that_is_killed_comes_back(here: Machine) -> None:
     children = Path(f"/proc/{here.pid}/task/{here.pid}/children").read_text().split()
     gateway = next(pid for pid in children if b"penstock-gateway" in Path(f"/proc/{pid}/cmdline").read_bytes())
     here.run("deploy", here.app("lasting"), "--env", "WORD=still")
     end_s = time.monotonic() + PATIENCE_S
-    while "lasting" not in (here.state / "routes.json").read_text():
+    kept = here.state / "routes.json"
+    while not kept.exists() or "lasting" not in kept.read_text():
         assert time.monotonic() < end_s, "the gateway keeps its routes in a file"
     subprocess.run(["kill", "-9", gateway], check=True)
     while time.monotonic() < end_s:

@@ -173,6 +173,27 @@ def test_an_upgrade_keeps_its_slot_until_it_ends(t, pods):
     t.until(gate=(10, 0, 0))
 
 
+@pytest.mark.spec("DP-193")
+def test_a_sidecar_may_answer_while_it_reads(t, pods):
+    def echo(call):
+        call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while data := call.line.chunk():
+            call.send(b"%x\r\n" % len(data) + data + b"\r\n")
+        call.line.until(b"\r\n")
+        call.finish(b"0\r\n\r\n")
+
+    pods[0].runs("/", echo)
+    line = t.connect()
+    head = ["POST / HTTP/1.1", "Host: a.example", *HEADERS, "Transfer-Encoding: chunked"]
+    line.send("\r\n".join(head).encode() + b"\r\n\r\n")
+    assert line.head().status == 200
+    for word in (b"one", b"two", b"three"):
+        line.send(b"%x\r\n" % len(word) + word + b"\r\n")
+        assert line.chunk() == word
+    line.send(b"0\r\n\r\n")
+    assert line.chunks() == (b"", [])
+
+
 def test_one_revision_more_is_a_small_change(t, pods):
     with Origin() as other:
         t.change({"default/world-00001": {}})

@@ -32,7 +32,7 @@ dataplane.config.logging dataplane.config.observability dataplane.config.probe d
 dataplane.config.schema
 dataplane.contract dataplane.contract.env dataplane.contract.ports dataplane.contract.record dataplane.contract.values
 dataplane.roles dataplane.roles.queue_proxy
-ext ext.engine ext.live ext.plan ext.tls_door
+ext ext.engine ext.hosts ext.live ext.plan ext.tls_door
 ext.base ext.base.faults
 ext.stats ext.stats.busy ext.stats.histogram ext.stats.journal ext.stats.labels ext.stats.series ext.stats.shard
 """

@@ -128,3 +128,11 @@ def test_a_burst_is_no_flow_also_where_it_falls_into_two_reports(parts):
         requests += part
         sender.say(requests, running=requests)
         assert activity.arriving(sender.now_s)[0] <= 20
+
+
+def test_a_counter_that_seems_to_shrink_is_no_load_below_nothing():
+    activity = Activity()
+    sender = Sender(activity)
+    sender.say(1, 1.0)
+    sender.say(1, 1.0 - 1e-9)
+    assert activity.recent(sender.now_s) == 0.0

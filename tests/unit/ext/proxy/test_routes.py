@@ -57,9 +57,8 @@ def chosen_host(hosts, host, private):
     """The model: exact, the longest wildcard, the star."""
     name = re.sub(r":\d*$", "", host).lower()
     dots = [i for i, c in enumerate(name) if c == "." and i > 0]
-    for wanted in [name, *[f"*{name[i:]}" for i in dots], "*"]:
-        if wanted.startswith("*.") and wanted == name:
-            continue
+    exact = [] if name.startswith("*.") else [name]  # who asks for the star itself is one of those that it stands for
+    for wanted in [*exact, *[f"*{name[i:]}" for i in dots], "*"]:
         if wanted in hosts and (private or not hosts[wanted].local):
             return hosts[wanted]
     return None
