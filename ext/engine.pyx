@@ -40,6 +40,7 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
+from ext.proxy.cold cimport cold_read
 from ext.proxy.context cimport HEALTH_MAX
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
@@ -57,6 +58,7 @@ from ext.transport.worker cimport (
     worker_run_errands,
     worker_run_thirsty,
 )
+from ext.upstream.roster cimport START_PHASES
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_create(pthread_t* id, void* attributes, void* (*run)(void*) noexcept nogil, void* argument)
@@ -143,7 +145,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
     elif o.kind == ORDER_GO_ON:
         t.w.draining = False
     elif o.kind == ORDER_ENDPOINTS:
-        live_adopt(<const endpoint_change*>o.what, t.w.id)
+        live_adopt(<const endpoint_change*>o.what, t.w.id, t.w.now_ns)
     elif o.kind == ORDER_HEALTH:
         t.proxy.health_len = (<const span*>o.what).len
         memcpy(t.proxy.health, (<const span*>o.what).at, t.proxy.health_len)
@@ -378,15 +380,21 @@ cdef class Engine:
         """Probes are refused and connections close after their answer, or no longer."""
         self.tell(ORDER_DRAIN if draining else ORDER_GO_ON, 0, NULL, NULL)
 
-    def endpoints(self, str name, endpoints, bint unlimited=False):
+    def endpoints(self, str name, endpoints, bint unlimited=False, start=None):
         """Who serves that target from now on; gives the version of the set, which all workers use when this returns.
 
         endpoints  (host, port, requests at once), all that are well; those that were set aside come back.
         unlimited  any number of requests at once; for a target that does not hold it is always so.
+        start      how long the newest took to be decided on, created, started and ready, in ns; None: not known.
         Raises     ValueError when something is wrong with them: then nothing has changed.
         """
         cdef Change change = self.live.prepare(name, endpoints, unlimited)
-        if change.c.next is not NULL:
+        cdef int i
+        if start is not None:
+            change.c.starts = True
+            for i in range(START_PHASES):
+                change.c.newest.phases_ns[i] = start[i]
+        if change.c.next is not NULL or change.c.starts:
             self.tell(ORDER_ENDPOINTS, 0, &change.c, NULL)
         return self.live.finish(change)
 
@@ -482,6 +490,15 @@ cdef class Engine:
             }
             for i in range(self.worker_count)
         ]
+
+    def cold(self):
+        """{phase: [numbers by bucket of duration_bounds_ns, sum in ns]} of requests that waited for an instance
+        to start, all workers together."""
+        cdef int i
+        together = {}
+        for i in range(self.worker_count):
+            cold_read(&self.threads[i].proxy, together)
+        return together
 
     def load(self):
         """busy_read of each worker: all that the autoscaler's tick needs."""

@@ -70,7 +70,7 @@ class Gateway:
         return problems
 
     def _ready(self, ready: Ready) -> None:
-        self.supervisor.add(ready.revision, ready.address, ready.port)
+        self.supervisor.add(ready)
 
     def _events(self) -> None:
         """A revision is wanted, or an endpoint refuses: the autoscaler hears of the first at once."""
