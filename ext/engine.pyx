@@ -40,10 +40,11 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
-from ext.proxy.cold cimport cold_read
-from ext.proxy.context cimport HEALTH_MAX
+from ext.proxy.cold cimport cold_names
+from ext.proxy.context cimport COLD_PHASES, HEALTH_MAX
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
+from ext.stats.histogram cimport DURATION_BOUNDS, durations, durations_copy
 from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
 from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
 from ext.stats.shard cimport shard_init, shard_read
@@ -494,10 +495,16 @@ cdef class Engine:
     def cold(self):
         """{phase: [numbers by bucket of duration_bounds_ns, sum in ns]} of requests that waited for an instance
         to start, all workers together."""
-        cdef int i
+        cdef durations now
+        cdef int i, phase, bucket
         together = {}
-        for i in range(self.worker_count):
-            cold_read(&self.threads[i].proxy, together)
+        for phase in range(COLD_PHASES):
+            found = together[cold_names[phase].decode()] = [[0] * (DURATION_BOUNDS + 1), 0]
+            for i in range(self.worker_count):
+                durations_copy(&self.threads[i].proxy.cold[phase], &now)
+                for bucket in range(DURATION_BOUNDS + 1):
+                    found[0][bucket] += now.counts[bucket]
+                found[1] += now.sum_ns
         return together
 
     def load(self):

@@ -16,8 +16,13 @@ Who may write   the histograms: the worker.
 """
 
 from ext.base.span cimport span
-from ext.proxy.context cimport proxy_context
 from ext.proxy.exchange cimport exchange
+
+cdef extern from * nogil:
+    """
+    static const char* const cold_names[] = {"queued", "decided", "created", "started", "ready", "forwarded"};
+    """
+    const char* const* cold_names    # borrows: static; by cold_phase
 
 cdef enum cold_phase:
     COLD_QUEUED
@@ -28,4 +33,3 @@ cdef enum cold_phase:
     COLD_FORWARDED
 
 cdef span cold_answered(exchange* x) noexcept nogil
-cdef void cold_read(const proxy_context* p, dict together)

@@ -11,14 +11,12 @@ from libc.stdio cimport snprintf
 from ext.base.arena cimport arena_take
 from ext.base.span cimport span, span_of
 from ext.proxy.context cimport COLD_PHASES, proxy_of
-from ext.stats.histogram cimport DURATION_BOUNDS, durations, durations_copy, durations_record
+from ext.stats.histogram cimport durations_record
 from ext.upstream.roster cimport START_PHASES, start
 
 cdef enum:
     TEXT_MAX = 256           # of the field: six names, six numbers
 
-cdef const char** NAMES = [b"queued", b"decided", b"created", b"started", b"ready", b"forwarded"]
-cdef double NS_PER_MS = 1e6
 
 
 cdef span cold_answered(exchange* x) noexcept nogil:
@@ -49,21 +47,9 @@ cdef span text_of(exchange* x, const uint64_t* phases) noexcept nogil:
         return span_of(NULL, 0)
     for i in range(COLD_PHASES):
         n += <size_t>snprintf(
-            at + n, TEXT_MAX - n, "%s%s;dur=%.2f", <const char*>(b", " if i else b""), NAMES[i],
-            <double>phases[i] / NS_PER_MS,
+            at + n, TEXT_MAX - n, "%s%s;dur=%.2f", <const char*>(b", " if i else b""), cold_names[i],
+            <double>phases[i] / 1e6,
         )
         if n >= TEXT_MAX:
             return span_of(NULL, 0)
     return span_of(at, n)
-
-
-cdef void cold_read(const proxy_context* p, dict together):
-    """Adds a worker's histograms to `together`."""
-    cdef durations now
-    cdef int i, bucket
-    for i in range(COLD_PHASES):
-        durations_copy(&p.cold[i], &now)
-        found = together.setdefault(NAMES[i].decode(), [[0] * (DURATION_BOUNDS + 1), 0])
-        for bucket in range(DURATION_BOUNDS + 1):
-            found[0][bucket] += now.counts[bucket]
-        found[1] += now.sum_ns
