@@ -75,8 +75,9 @@ Wish = Callable[[Key, int, float], None]
 """Told of a scale target, its pods, and how long the decision took, before the API server is: whoever makes pods
 on the same machine need not wait for its word."""
 
-STATUS_S = 0.05
-"""How much later than the wish for a first pod, of which somebody was told, a status is written: requests wait."""
+PATCH_S, STATUS_S = 0.02, 0.05
+"""How much later than a wish for first pods the API server is told of it, and of what follows from it: on one machine
+it works in the same thread as the node, and requests wait for that one."""
 
 
 class PodAutoscalerReconciler:
@@ -117,6 +118,8 @@ class PodAutoscalerReconciler:
         want = self._bound(item, name, wanted, conditions, service)
         if want.write:
             was_down = self._is_down(item)
+            if was_down and self._wish_early(item, want.pods, decider):
+                return PATCH_S
             if await self._scale(item, want.pods, decider) and was_down and self._wish is not None:
                 return STATUS_S
         elif want.pods == 0 and self._is_down(item) and ready == 0:
@@ -199,6 +202,14 @@ class PodAutoscalerReconciler:
             return ""
         port = HTTP2_PORT if service.spec.protocol_type == H2C else HTTP_PORT
         return f"{service.status.service_name}.{service.namespace}.svc.{CLUSTER_DOMAIN}:{port}"
+
+    def _wish_early(self, item: PodAutoscaler, pods: int, decider: Decider) -> bool:
+        """Tells whoever makes first pods; False when the API server has to be told as well by now."""
+        age_s = self._deciders.age_s(decider)
+        if self._wish is None or pods <= 0 or age_s >= PATCH_S:
+            return False
+        self._wish((item.namespace, item.spec.scale_target_ref.name), pods, age_s)
+        return True
 
     async def _scale(self, item: PodAutoscaler, pods: int, decider: Decider) -> bool:
         """False when so many are asked for already."""

@@ -10,19 +10,19 @@ from itertools import accumulate
 
 from dataplane.metrics.process import readings
 from dataplane.plan import NS_PER_S
-from ext.stats.histogram import DURATION_BOUNDS_NS
 
 COLD_START = "penstock_cold_start_seconds"
 COLD_HELP = "What requests waited for that came while an instance had to start, by phase."
 
 
-def page(cold: Mapping[str, tuple[Sequence[int], int]]) -> bytes:
+def page(bounds_ns: Sequence[int], cold: Mapping[str, tuple[Sequence[int], int]]) -> bytes:
     """The whole text.
 
-    cold  by phase: requests by bucket of DURATION_BOUNDS_NS, and the sum in ns (Engine.cold)
+    bounds_ns  upper ones of the buckets, but for the last
+    cold       by phase: requests by bucket, and the sum in ns (Engine.cold)
     """
     lines = [f"# HELP {COLD_START} {COLD_HELP}", f"# TYPE {COLD_START} histogram"]
-    bounds = [*(f"{bound / NS_PER_S:g}" for bound in DURATION_BOUNDS_NS), "+Inf"]
+    bounds = [*(f"{bound / NS_PER_S:g}" for bound in bounds_ns), "+Inf"]
     for phase, (counts, total_ns) in cold.items():
         label = f'phase="{phase}"'
         for bound, below in zip(bounds, accumulate(counts), strict=True):

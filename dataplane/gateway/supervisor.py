@@ -12,6 +12,7 @@ from dataplane.errors import ConfigError, Problem
 from dataplane.plan import NS_PER_S
 from dataplane.reporter import Seen
 from ext.engine import Engine
+from ext.stats.histogram import DURATION_BOUNDS_NS
 
 from .plan import ADMIN, PRIVATE, PUBLIC, first_plan, gateway_bounds, next_plan
 
@@ -21,6 +22,8 @@ UNLIMITED = 0
 
 class GatewaySupervisor:
     """Engine, plans and listeners of a gateway."""
+
+    duration_bounds_ns = DURATION_BOUNDS_NS
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings

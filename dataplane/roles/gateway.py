@@ -85,7 +85,7 @@ class Gateway:
         for call in self.supervisor.engine.wait(0):
             path = call.target.partition(b"?")[0]
             if call.listener == ADMIN and path == b"/metrics":
-                call.answer(200, METRICS, page(self.supervisor.engine.cold()))
+                call.answer(200, METRICS, page(self.supervisor.duration_bounds_ns, self.supervisor.engine.cold()))
             elif call.listener != ADMIN or path not in (b"/ready", b"/healthz"):
                 call.answer(404, TEXT, b"404 page not found\n")
             elif path == b"/ready" and (self.stream.state.version == 0 or self._leaving.is_set()):

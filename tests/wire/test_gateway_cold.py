@@ -7,6 +7,7 @@ import time
 import pytest
 
 from dataplane.gateway.metrics import COLD_START, page
+from ext.stats.histogram import DURATION_BOUNDS_NS
 from tests.gatewayfixture import path, routes
 
 MS = 1_000_000
@@ -75,7 +76,7 @@ def test_a_wait_for_a_slot_is_no_cold_start(held):
 
 def test_the_page_of_metrics_has_a_histogram_for_each_phase(held):
     made, _, _ = held(START)
-    lines = page(made.engine.cold()).decode().splitlines()
+    lines = page(DURATION_BOUNDS_NS, made.engine.cold()).decode().splitlines()
     assert f"# TYPE {COLD_START} histogram" in lines
     assert f'{COLD_START}_bucket{{phase="ready",le="0.005"}} 1' in lines
     assert f'{COLD_START}_bucket{{phase="ready",le="+Inf"}} 1' in lines

@@ -306,10 +306,12 @@ async def test_whoever_makes_pods_hears_of_a_wish_before_the_api_server():
     again_s = await world.run()
     assert [(key, pods) for key, pods, _ in wishes] == [(("ns", "rev-deployment"), 1)]
     assert wishes[0][2] == pytest.approx(0.004, rel=0.01)
-    assert world.client.scaled == [1]
-    # What else there is to say comes a little later.
-    assert world.client.statuses == []
+    # What there is to say to others comes a little later.
+    assert (world.client.scaled, world.client.statuses) == ([], [])
     assert 0 < again_s < 1
+    world.clock.pass_(again_s)
+    await world.run()
+    assert (world.client.scaled, world.client.statuses) == ([1], [])
 
 
 async def test_a_wish_that_the_api_server_refuses_is_taken_back():
