@@ -24,11 +24,11 @@ from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
 from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
-from controller.autoscaler.reconcile import PodAutoscalerReconciler
+from controller.autoscaler.reconcile import PodAutoscalerReconciler, Wish
 from controller.autoscaler.scrapes import Scrapes
 from controller.config.settings import MAPS, Settings
 from controller.ingress.gate import Gate
-from controller.ingress.reconcile import GatewayPlace, IngressReconciler
+from controller.ingress.reconcile import GatewayPlace, IngressReconciler, serving_port
 from controller.ingress.state import GateState
 from controller.kube.cache import Key
 from controller.kube.events import Recorder
@@ -46,6 +46,7 @@ from controller.serving.revision import RevisionReconciler
 from controller.serving.route import Place, RouteReconciler
 from controller.serving.serverless_service import Activators, ServerlessServiceReconciler
 from controller.serving.service import ServiceReconciler
+from dataplane.contract.reports import Ready
 from dataplane.kube.client import Client
 
 log = logging.getLogger("penstock.controller")
@@ -72,6 +73,9 @@ class Surroundings:
     addresses: Addresses = field(default_factory=Addresses)
     path: Callable[[Intake, OnConfirmed], AcknowledgedPath | EitherPath] = acknowledged
     """How it is found out that activators answer for a revision."""
+
+    wish: Wish | None = None
+    """Who makes pods on this very machine, and is told of what is decided before the API server is."""
 
     scrapes: bool = False
     """Sidecars are asked for their load: requests may reach them without an activator of ours."""
@@ -123,7 +127,9 @@ class Controllers:
         )
         self.pod_autoscalers = Controller(
             "podautoscaler",
-            PodAutoscalerReconciler(client, self.observed, self._now, self.deciders, self._path, self._scrapes),
+            PodAutoscalerReconciler(
+                client, self.observed, self._now, self.deciders, self._path, self._scrapes, around.wish
+            ),
         )
         self.ingresses = Controller("ingress", self._ingress)
         self._wire()
@@ -152,6 +158,24 @@ class Controllers:
                 group.create_task(self.gate.run(addresses.host, addresses.gate_port, gate_port))
                 self.gate_port = await gate_port
             self.listening.set()
+
+    def instance_ready(self, key: Key, address: str, decided_s: float, steps_s: tuple[float, float, float]) -> None:
+        """A pod of that revision serves: who holds requests for it hears so at once.
+
+        steps_s  how long it took to be created, started and ready
+        """
+        revision = self.observed.revisions.get(*key)
+        if revision is not None:
+            created_s, started_s, ready_s = steps_s
+            ready = Ready(
+                revision=f"{key[0]}/{key[1]}", address=address, port=serving_port(revision),
+                decided_s=decided_s, created_s=created_s, started_s=started_s, ready_s=ready_s,
+            )  # fmt: skip
+            self.intake.announce(ready)
+
+    def endpoints_told(self, found: Endpoints) -> None:
+        """What the API server will say of them a little later."""
+        self._ingress.endpoints_told(found)
 
     @property
     def is_whole(self) -> bool:

@@ -42,9 +42,11 @@ from ext.mux.handoff cimport (
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
-from ext.proxy.context cimport HEALTH_MAX
+from ext.proxy.cold cimport cold_names
+from ext.proxy.context cimport COLD_PHASES, HEALTH_MAX
 from ext.proxy.exchange cimport exchange_accept
 from ext.stats.busy cimport busy_init, busy_read
+from ext.stats.histogram cimport DURATION_BOUNDS, durations, durations_copy
 from ext.stats.journal cimport journal_close, journal_drain, journal_open, journal_waiting
 from ext.stats.series cimport SERIES_MAX, series_clear, series_init, series_read
 from ext.stats.shard cimport shard_init, shard_read
@@ -59,6 +61,7 @@ from ext.transport.worker cimport (
     worker_run_errands,
     worker_run_thirsty,
 )
+from ext.upstream.roster cimport START_PHASES
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_create(pthread_t* id, void* attributes, void* (*run)(void*) noexcept nogil, void* argument)
@@ -149,7 +152,7 @@ cdef void on_order(letter* l, void* reader) noexcept nogil:
     elif o.kind == ORDER_GO_ON:
         t.w.draining = False
     elif o.kind == ORDER_ENDPOINTS:
-        live_adopt(<const endpoint_change*>o.what, t.w.id)
+        live_adopt(<const endpoint_change*>o.what, t.w.id, t.w.now_ns)
     elif o.kind == ORDER_HEALTH:
         t.proxy.health_len = (<const span*>o.what).len
         memcpy(t.proxy.health, (<const span*>o.what).at, t.proxy.health_len)
@@ -404,15 +407,21 @@ cdef class Engine:
         """Probes are refused and connections close after their answer, or no longer."""
         self.tell(ORDER_DRAIN if draining else ORDER_GO_ON, 0, NULL, NULL)
 
-    def endpoints(self, str name, endpoints, bint unlimited=False):
+    def endpoints(self, str name, endpoints, bint unlimited=False, start=None):
         """Who serves that target from now on; gives the version of the set, which all workers use when this returns.
 
         endpoints  (host, port, requests at once), all that are well; those that were set aside come back.
         unlimited  any number of requests at once; for a target that does not hold it is always so.
+        start      how long the newest took to be decided on, created, started and ready, in ns; None: not known.
         Raises     ValueError when something is wrong with them: then nothing has changed.
         """
         cdef Change change = self.live.prepare(name, endpoints, unlimited)
-        if change.c.next is not NULL:
+        cdef int i
+        if start is not None:
+            change.c.starts = True
+            for i in range(START_PHASES):
+                change.c.newest.phases_ns[i] = start[i]
+        if change.c.next is not NULL or change.c.starts:
             self.tell(ORDER_ENDPOINTS, 0, &change.c, NULL)
         return self.live.finish(change)
 
@@ -508,6 +517,21 @@ cdef class Engine:
             }
             for i in range(self.worker_count)
         ]
+
+    def cold(self):
+        """{phase: [numbers by bucket of duration_bounds_ns, sum in ns]} of requests that waited for an instance
+        to start, all workers together."""
+        cdef durations now
+        cdef int i, phase, bucket
+        together = {}
+        for phase in range(COLD_PHASES):
+            found = together[cold_names[phase].decode()] = [[0] * (DURATION_BOUNDS + 1), 0]
+            for i in range(self.worker_count):
+                durations_copy(&self.threads[i].proxy.cold[phase], &now)
+                for bucket in range(DURATION_BOUNDS + 1):
+                    found[0][bucket] += now.counts[bucket]
+                found[1] += now.sum_ns
+        return together
 
     def load(self):
         """busy_read of each worker: all that the autoscaler's tick needs."""

@@ -7,7 +7,7 @@ from ext.admission.limiter cimport limiter
 from ext.loop.mailbox cimport letter, mailbox
 from ext.upstream.endpoint cimport endpoint
 from ext.upstream.member cimport members
-from ext.upstream.roster cimport roster
+from ext.upstream.roster cimport roster, start
 from ext.upstream.target cimport target
 
 cdef struct knock:
@@ -27,8 +27,10 @@ cdef struct endpoint_change:
     members* next            # borrows: the roster's from now on; NULL: the set stays
     endpoint** left          # owns the array, borrows what it holds: the Live's
     int left_count
+    bint starts              # an instance is new, and its start is known
+    start newest             # inline: likewise
 
-cdef void live_adopt(const endpoint_change* change, int worker) noexcept nogil
+cdef void live_adopt(const endpoint_change* change, int worker, uint64_t now_ns) noexcept nogil
 
 
 cdef class Change:

@@ -85,9 +85,14 @@ cdef void on_refused(letter* l, void* reader) noexcept nogil:
     keep(l, reader)
 
 
-cdef void live_adopt(const endpoint_change* change, int worker) noexcept nogil:
+cdef void live_adopt(const endpoint_change* change, int worker, uint64_t now_ns) noexcept nogil:
     """In the worker's thread, or before there is one."""
     cdef int i
+    if change.starts:
+        change.of.stands[worker].newest = change.newest
+        change.of.stands[worker].newest.told_ns = now_ns
+    if change.next is NULL:
+        return
     roster_adopt(change.of, worker, change.next)
     for i in range(change.left_count):
         pool_leave(&change.left[i].pools[worker])

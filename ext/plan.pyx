@@ -62,7 +62,7 @@ cdef class Plan:
     def __init__(
         self, Live live not None, *, int version, dict targets, dict services, Plan previous=None, without=(),
         dict hosts=None, str role="sidecar", str domain="cluster.local", trusted=(),
-        bint metrics=False, bint logging=False, bint log_probes=False, tracing=None,
+        bint metrics=False, bint logging=False, bint log_probes=False, tracing=None, bint timing=False,
     ):
         """
         live      the engine's targets, rosters and endpoints, by name
@@ -88,11 +88,13 @@ cdef class Plan:
         role      "sidecar" | "activator" | "gateway": which statuses and texts callers see
         domain    the cluster's, for BY_REVISION
         trusted   (network, bits) pairs, 16 bytes each; empty: everyone
+        timing    who waited for an instance to start is told in Server-Timing for what
         tracing   None, or (follow the caller's decision, threshold of 64 bits)
         """
         self.version = version
         self.c.version = version
         self.c.metrics = metrics
+        self.c.timing = timing
         self.c.logging = logging
         self.c.log_probes = log_probes
         if tracing is not None:

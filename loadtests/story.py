@@ -35,6 +35,16 @@ CALLERS = 6
 GROWTH_S = 8
 STEPS, STEP_S = (10, 50, 100), 3
 LOOK_S = 0.5
+BAR = 30
+PHASES = {
+    "queued": "held at the gateway, beside what follows",
+    "decided": "the autoscaler hears of it, and wants a pod",
+    "created": "the node starts the sidecar and the app",
+    "started": "the app comes up, until it listens",
+    "ready": "the sidecar listens too, and the gateway is told",
+    "forwarded": "to the app, until its answer begins",
+}
+"""Of a cold start, as Server-Timing has them."""
 
 
 class Story:
@@ -136,9 +146,14 @@ class Story:
     def from_zero(self) -> None:
         title("2. A request to nothing: it is held, a pod is made, it is answered")
         revision, timing, took_s = self.get()
-        say(f"answered by {revision} after {took_s * 1000:.0f} ms, the start of a Python app included")
-        for phase in filter(None, timing.split(",")):
-            say(f"  {phase.strip()}")
+        say(f"answered by {revision} after {took_s * 1000:.0f} ms, the start of a Python app included:")
+        phases = {name: float(ms) for name, _, ms in (one.strip().partition(";dur=") for one in timing.split(","))}
+        check(list(phases) == list(PHASES), f"the answer says what it waited for: {timing!r}")
+        longest = max(phases.values())
+        for name, ms in phases.items():
+            say(f"  {name:<9} {ms:7.1f} ms  {'#' * round(BAR * ms / longest):<{BAR}}  {PHASES[name]}")
+        rest = took_s * 1000 - sum(phases.values())
+        say(f"  all of it {sum(phases.values()):7.1f} ms, and {rest:.1f} ms on the way from the caller and back")
 
     def burst(self) -> None:
         title(f"3. {BURST} requests at once, {BURST_MS} ms each, a pod runs one at a time")

@@ -50,10 +50,14 @@ class Gateway(Proxy):
     """Runs from its making to `close`; it begins without hosts and targets.
 
     port, private   of the public and of the private listener
+    timing          who was held is told for what
     """
 
-    def __init__(self, *, workers: int = 1, trusted: tuple[tuple[bytes, int], ...] = (), **bounds: Any) -> None:
+    def __init__(
+        self, *, workers: int = 1, trusted: tuple[tuple[bytes, int], ...] = (), timing: bool = False, **bounds: Any
+    ) -> None:
         self.applied: Plan | None = None
+        self.timing = timing
         super().__init__(0, workers=workers, trusted=trusted, **bounds)
         self.private = self.engine.listen(PRIVATE, "127.0.0.1", 0)
 
@@ -76,6 +80,7 @@ class Gateway(Proxy):
             },
             role="gateway",
             trusted=self.trusted,
+            timing=self.timing,
         )
         return self.applied
 

@@ -18,7 +18,7 @@ from controller.local import forkserver
 from controller.local.api.server import Server
 from controller.local.deployments import NodeDeployment
 from controller.local.images import Images
-from controller.local.node import Node, NodeSettings
+from controller.local.node import Listener, Node, NodeSettings
 from controller.local.pod import NodePod
 from controller.local.process import birth
 from dataplane.kube.client import STRATEGIC_PATCH, Client
@@ -253,7 +253,7 @@ async def running(client: Client, folder: Path, **settings: Any) -> AsyncIterato
             task.result()
 
 
-def make_node(client: Client, folder: Path, **settings: Any) -> Node:
+def make_node(client: Client, folder: Path, listener: Listener | None = None, **settings: Any) -> Node:
     """With a sidecar of this checkout, which does not wait long for the last request."""
     said: Object = {
         "stop_s": 2.0,
@@ -261,7 +261,7 @@ def make_node(client: Client, folder: Path, **settings: Any) -> Node:
         "forkserver": forkserver.command(ROOT, Path(sysconfig.get_path("purelib"))),
     } | settings
     made = NodeSettings(state=folder / "state", sidecar=tuple(command()), **said)
-    return Node(client, Images(folder / "images"), made)
+    return Node(client, Images(folder / "images"), made, listener)
 
 
 async def node_alone(folder: Path, url: str, token: str) -> None:

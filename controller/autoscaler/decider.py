@@ -42,6 +42,8 @@ class Decider:
         self.excess = first_excess(wanted.policy.target, wanted.policy.burst_capacity, wanted.limits.initial_scale)
         self.due_s = now_s + self._look_s
         """When to look again, whatever is reported until then."""
+        self.changed_s = now_s
+        """When it was asked for the decision that changed something last."""
         self._starts = Starts()
         self.observe(pods, now_s)
         self._memory = first_memory(self.ready, now_s)

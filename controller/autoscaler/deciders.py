@@ -69,6 +69,10 @@ class Deciders:
         decider = self._deciders.get(name)
         return decider.pods if decider is not None else UNKNOWN
 
+    def age_s(self, decider: Decider) -> float:
+        """Since somebody asked for what was decided."""
+        return self._clock() - decider.changed_s
+
     def find(self, name: str) -> Decider | None:
         """The decider of a revision, where there is one."""
         return self._deciders.get(name)
@@ -135,5 +139,6 @@ class Deciders:
             return False
         if (decider.pods, decider.excess >= 0) != before:
             log.info("%s: %d pods: %s", name, decision.pods, decision.reason)
+            decider.changed_s = now_s
             self._on_change(name)
         return True

@@ -36,11 +36,13 @@ from controller.config.settings import Settings
 from controller.kube.cache import Key
 from controller.observe import BY_REVISION, Observed
 from dataplane.kube.client import JSON_PATCH, Client
+from dataplane.kube.errors import KubeError
 from dataplane.kube.resource import DEPLOYMENTS
 
 from .bounds import ACTIVATING, INACTIVE, UNKNOWN, ScaleState, Want, bound
 from .bounds import ACTIVE as IS_ACTIVE
 from .decide import BURST_UNLIMITED, activators_wanted
+from .decider import Decider
 from .deciders import Deciders
 from .metric import NOT_SCRAPED, MetricWriter
 from .pods import parsed
@@ -69,6 +71,15 @@ class ActivatorPath(Protocol):
         """They do, and every one of them has said so: nothing is left to wait for."""
 
 
+Wish = Callable[[Key, int, float], None]
+"""Told of a scale target, its pods, and how long the decision took, before the API server is: whoever makes pods
+on the same machine need not wait for its word."""
+
+PATCH_S, STATUS_S = 0.02, 0.05
+"""How much later than a wish for first pods the API server is told of it, and of what follows from it: on one machine
+it works in the same thread as the node, and requests wait for that one."""
+
+
 class PodAutoscalerReconciler:
     """Works on one PodAutoscaler."""
 
@@ -80,6 +91,7 @@ class PodAutoscalerReconciler:
         deciders: Deciders,
         path: ActivatorPath,
         scrapes: Scrapes | None = None,
+        wish: Wish | None = None,
     ) -> None:
         """scrapes: None where activators of ours see every request, as on one machine; then there is no Metric."""
         self._client = client
@@ -88,6 +100,7 @@ class PodAutoscalerReconciler:
         self._deciders = deciders
         self._path = path
         self._scrapes = scrapes
+        self._wish = wish
         self._metrics = MetricWriter(client)
 
     async def __call__(self, key: Key) -> float | None:
@@ -104,7 +117,11 @@ class PodAutoscalerReconciler:
         service = self._observed.serverless_services.get(*key)
         want = self._bound(item, name, wanted, conditions, service)
         if want.write:
-            await self._scale(item, want.pods)
+            was_down = self._is_down(item)
+            if was_down and self._wish_early(item, want.pods, decider):
+                return PATCH_S
+            if await self._scale(item, want.pods, decider) and was_down and self._wish is not None:
+                return STATUS_S
         elif want.pods == 0 and self._is_down(item) and ready == 0:
             want = replace(want, again_s=None, probe=False)  # nothing is left to hand over
         self._path.wants(name, self._address(service) if want.pods == 0 and not self._is_down(item) else None)
@@ -186,21 +203,38 @@ class PodAutoscalerReconciler:
         port = HTTP2_PORT if service.spec.protocol_type == H2C else HTTP_PORT
         return f"{service.status.service_name}.{service.namespace}.svc.{CLUSTER_DOMAIN}:{port}"
 
-    async def _scale(self, item: PodAutoscaler, pods: int) -> None:
+    def _wish_early(self, item: PodAutoscaler, pods: int, decider: Decider) -> bool:
+        """Tells whoever makes first pods; False when the API server has to be told as well by now."""
+        age_s = self._deciders.age_s(decider)
+        if self._wish is None or pods <= 0 or age_s >= PATCH_S:
+            return False
+        self._wish((item.namespace, item.spec.scale_target_ref.name), pods, age_s)
+        return True
+
+    async def _scale(self, item: PodAutoscaler, pods: int, decider: Decider) -> bool:
+        """False when so many are asked for already."""
         reference = item.spec.scale_target_ref
         live = self._observed.deployments.get(item.namespace, reference.name)
         if live is None or live.spec.replicas == pods:
-            return
+            return False
+        if self._wish is not None:
+            self._wish(live.key, pods, self._deciders.age_s(decider))
         patch = [{"op": "add", "path": "/spec/replicas", "value": pods}]
-        await self._client.patch(
-            DEPLOYMENTS,
-            item.namespace,
-            reference.name,
-            patch,
-            msgspec.Raw,
-            media_type=JSON_PATCH,
-            subresource="scale",
-        )
+        try:
+            await self._client.patch(
+                DEPLOYMENTS,
+                item.namespace,
+                reference.name,
+                patch,
+                msgspec.Raw,
+                media_type=JSON_PATCH,
+                subresource="scale",
+            )
+        except KubeError:
+            if self._wish is not None:
+                self._wish(live.key, live.spec.replicas, 0.0)
+            raise
+        return True
 
     async def _write(
         self, item: PodAutoscaler, service: ServerlessService | None, want: Want, ready: int, conditions: Conditions

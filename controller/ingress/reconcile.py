@@ -61,6 +61,8 @@ class IngressReconciler:
         self._needs: dict[Key, int] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         """Targets that no route names any more; requests may wait for them still."""
+        self._told: dict[Key, Endpoints] = {}
+        """What the API server has not said yet."""
         observed.endpoints.listen(self._endpoints_changed)
         observed.revisions.listen(self._revision_changed)
 
@@ -81,6 +83,11 @@ class IngressReconciler:
             )
 
         return await settle(self._client, self._events, ingress, INGRESS_CONDITIONS, work)
+
+    def endpoints_told(self, found: Endpoints) -> None:
+        """Whoever writes Endpoints says what, before the API server does: until that says the same, this counts."""
+        self._told[found.key] = found
+        self._pass_on(found)
 
     def waiting(self) -> list[Key]:
         """Ingresses that are waiting for a gateway to acknowledge them, and need not any more."""
@@ -140,8 +147,9 @@ class IngressReconciler:
     def _target(self, backend: translate.Backend) -> tuple[Target, tuple[Endpoint, ...]]:
         revision = self._observed.revisions.get(backend.namespace, backend.revision) if backend.revision else None
         if revision is not None:
-            private = self._observed.endpoints.get(backend.namespace, child_name(backend.revision, "-private"))
-            return translate.revision_target(revision), endpoints_of(private, _serving_port(revision))
+            key = (backend.namespace, child_name(backend.revision, "-private"))
+            private = self._told.get(key) or self._observed.endpoints.get(*key)
+            return translate.revision_target(revision), endpoints_of(private, serving_port(revision))
         service = self._observed.kube_services.get(backend.namespace, backend.service)
         found = self._observed.endpoints.get(backend.namespace, backend.service)
         protocol = "h2c" if _speaks_h2c(service) else "http1"
@@ -150,17 +158,28 @@ class IngressReconciler:
     def _endpoints_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
         """Straight to the gateways: pods come and go without a word about routes."""
         item = new or old
-        if item is None or item.metadata.labels.get(SERVICE_TYPE_LABEL) != "Private":
+        if item is None:
+            return
+        told = self._told.get(item.key)
+        if told is not None and new is not None and told.ready_addresses != new.ready_addresses:
+            return
+        self._told.pop(item.key, None)
+        self._pass_on(item, is_gone=new is None)
+
+    def _pass_on(self, item: Endpoints, *, is_gone: bool = False) -> None:
+        """To gateways that know the revision."""
+        if item.metadata.labels.get(SERVICE_TYPE_LABEL) != "Private":
             return
         service = item.metadata.labels.get(SERVERLESS_SERVICE_LABEL, "")
         revision = self._observed.revisions.get(item.namespace, service)
-        name = f"{item.namespace}/{revision.name}" if revision is not None else ""
         if revision is None:
             return
+        name = f"{item.namespace}/{revision.name}"
         if not self._gate.state.has_target(name):
             self._know(revision)
             return
-        if self._gate.state.change(endpoints={name: endpoints_of(new, _serving_port(revision))}):
+        found = endpoints_of(None if is_gone else item, serving_port(revision))
+        if self._gate.state.change(endpoints={name: found}):
             self._gate.publish()
 
     def _revision_changed(self, old: Revision | None, new: Revision | None) -> None:
@@ -179,7 +198,7 @@ class IngressReconciler:
     def _know(self, revision: Revision) -> None:
         """Whoever has pods may have requests that wait, also of a time before this process."""
         private = self._observed.endpoints.get(revision.namespace, child_name(revision.name, "-private"))
-        endpoints = endpoints_of(private, _serving_port(revision))
+        endpoints = endpoints_of(private, serving_port(revision))
         if not endpoints or revision.is_deleted:
             return
         name = f"{revision.namespace}/{revision.name}"
@@ -209,7 +228,8 @@ def endpoints_of(found: Endpoints | None, port: Callable[[Endpoints], int] | int
     return tuple(Endpoint(address=address, port=number) for address in found.ready_addresses)
 
 
-def _serving_port(revision: Revision) -> int:
+def serving_port(revision: Revision) -> int:
+    """Where its sidecars listen."""
     return SERVING_H2C_PORT if revision.protocol == H2C else SERVING_PORT
 
 

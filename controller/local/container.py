@@ -95,6 +95,8 @@ class Container:
         self.trouble = ""
         """What its last probe said; empty: nothing to complain about."""
         self.process: Process | None = None
+        self.began_s = self.ready_s = 0.0
+        """When its newest run began, and served, on the monotonic clock."""
         self._pod = pod
         self._first_ready = first_ready
         self._image_id = ""
@@ -204,7 +206,7 @@ class Container:
 
     async def _run(self, process: Process, since: str, cgroup: Cgroup | None = None) -> bool:
         """To the end of a process; whether the next may follow at once."""
-        began = time.monotonic()
+        began = self.began_s = time.monotonic()
         if self.process is not process:
             self.process = process
             self.is_started = "startupProbe" not in self.spec
@@ -257,6 +259,7 @@ class Container:
         self.trouble = why
         if ready != self.is_ready:
             self.is_ready = ready
+            self.ready_s = time.monotonic()
             self._pod.changed()
 
     async def _probe(self, process: Process) -> None:

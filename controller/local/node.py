@@ -12,16 +12,16 @@ import logging
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from controller.api.core import ConfigMap, Endpoints, KubeService, Secret
-from controller.api.meta import ObjectMeta, OwnerReference, owner_reference
+from controller.api.meta import REVISION_LABEL, ObjectMeta, OwnerReference, owner_reference
 from controller.api.meta import Resource as ApiObject
 from controller.kube.cache import Cache, Key
 from controller.reconcile import Controller
@@ -30,7 +30,7 @@ from dataplane.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, 
 from dataplane.kube.resource import CONFIG_MAPS, DEPLOYMENTS, ENDPOINTS, PODS, SECRETS, SERVICES, Resource
 from dataplane.kube.watch import watch
 
-from . import deployments, logs
+from . import deployments, environment, logs
 from .addresses import addresses, ports
 from .api.status import bad_request
 from .cgroups import Cgroups
@@ -53,6 +53,8 @@ STATUS_S = 0.01
 """How much later than endpoints a status is written: it is all work of one thread, and requests wait for endpoints."""
 UNREADY_S = 0.2
 """What is said of pods that do not serve yet may wait so long: most of it is overtaken by then."""
+ANNOUNCE_S = 0.05
+"""The API server hears of a pod when it is ready, or so much later: what it costs to tell, the start would pay."""
 PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 60.0
 """Between two tries to tell the API server of a pod that it refuses."""
 
@@ -75,11 +77,24 @@ class NodeSettings:
     """What processes get when the node itself ends."""
 
 
+class Listener(Protocol):
+    """Who hears of what requests wait for before the API server does."""
+
+    def instance_ready(self, key: Key, address: str, decided_s: float, steps_s: tuple[float, float, float]) -> None:
+        """A pod of that revision serves."""
+
+    def endpoints_told(self, found: Endpoints) -> None:
+        """Endpoints as they will be written."""
+
+
 class Node:
     """Runs pods. Use `run` as a task; its cancellation ends all processes."""
 
-    def __init__(self, client: Client, images: Images, settings: NodeSettings) -> None:
+    def __init__(
+        self, client: Client, images: Images, settings: NodeSettings, listener: Listener | None = None
+    ) -> None:
         self._client = client
+        self._listener = listener
         self._settings = settings
         self._forkserver = Forkserver(settings.forkserver, settings.state / "forkserver.log")
         self._addresses = addresses()
@@ -97,6 +112,7 @@ class Node:
         self._pod_written: dict[Key, Object] = {}
         self._endpoints_written: dict[Key, Object] = {}
         self._deployment_status: dict[str, Object] = {}
+        self._wishes: dict[Key, int] = {}
         self._deployment_cache: Cache[NodeDeployment] = Cache()
         self._pod_cache: Cache[NodePod] = Cache()
         self._service_cache: Cache[KubeService] = Cache({BY_LABEL: _first_label})
@@ -125,6 +141,21 @@ class Node:
         finally:
             await self._end_all()
             self._forkserver.end()
+
+    def wish(self, key: Key, pods: int, decided_s: float) -> None:
+        """How many pods a Deployment will have; pods that are missing begin before this returns.
+
+        It counts until the API server says how many there are to be.
+        """
+        deployment = self._deployment_cache.get(*key)
+        if deployment is None or self._group is None:
+            return
+        if pods > deployment.spec.get("replicas", 1):
+            self._wishes[key] = pods
+        else:
+            self._wishes.pop(key, None)
+        self._grow(deployment, decided_s)
+        self._deployments.queue.add(key)
 
     async def log(self, namespace: str, name: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """What a container has printed, as `kubectl logs` asks for it (container, follow, previous, tailLines).
@@ -185,6 +216,8 @@ class Node:
         item = new or old
         if item is None:
             return
+        if old is None or new is None or old.spec.get("replicas") != new.spec.get("replicas"):
+            self._wishes.pop(item.key, None)
         if new is None:
             self._deployment_status.pop(item.metadata.uid, None)
         self._deployments.queue.add(item.key)
@@ -236,14 +269,24 @@ class Node:
         if deployment is None or deployment.is_deleted:
             await self._delete(mine)
             return None
-        mine = [pod for pod in mine if pod.owner is not None and pod.owner.uid == deployment.metadata.uid]
-        change = deployments.decide(deployment.spec, [_view(pod) for pod in mine])
-        for _ in range(change.create):
-            self._create(deployment)
+        leaving = self._grow(deployment)
         # Processes begin before anything is said about them.
         await asyncio.sleep(0)
-        await self._delete([pod for pod in mine if pod.name in change.delete])
-        return await self._write_deployment(deployment)
+        await self._delete([pod for pod in mine if pod.name in leaving])
+        starting = [pod.created for pod in self._pods_of(key) if not pod.is_ready]
+        young_s = min(starting, default=0.0) + UNREADY_S - time.time()
+        return young_s if young_s > 0 else await self._write_deployment(deployment)
+
+    def _grow(self, deployment: NodeDeployment, decided_s: float = 0.0) -> Collection[str]:
+        """Makes the pods that are missing; returns the names of those that are too many."""
+        uid = deployment.metadata.uid
+        mine = [pod for pod in self._pods_of(deployment.key) if pod.owner is not None and pod.owner.uid == uid]
+        wished = self._wishes.get(deployment.key)
+        spec = deployment.spec if wished is None else deployment.spec | {"replicas": wished}
+        change = deployments.decide(spec, [_view(pod) for pod in mine])
+        for _ in range(change.create):
+            self._create(deployment, decided_s)
+        return change.delete
 
     async def _write_deployment(self, deployment: NodeDeployment) -> float | None:
         """Its status; returns the seconds until its progress deadline."""
@@ -261,7 +304,7 @@ class Node:
         due = deployments.deadline_s(msgspec.structs.replace(known, status=status))
         return max(due - time.time(), 0.05) if due is not None else None
 
-    def _create(self, deployment: NodeDeployment) -> None:
+    def _create(self, deployment: NodeDeployment, decided_s: float) -> None:
         template = deployment.spec.get("template", {})
         said = template.get("metadata", {})
         item = NodePod(
@@ -276,7 +319,9 @@ class Node:
             ),
             spec=template.get("spec", {}) | {"nodeName": self._settings.name},
         )
-        self._begin(Pod(item, self._home, self._addresses.take(), self._ports.take()), None, item)
+        pod = Pod(item, self._home, self._addresses.take(), self._ports.take())
+        pod.decided_s = decided_s
+        self._begin(pod, None, item)
 
     async def _delete(self, pods: list[Pod]) -> None:
         """Out of the endpoints at once; then the API server is told."""
@@ -312,6 +357,8 @@ class Node:
     async def _life(self, pod: Pod, item: NodePod | None) -> None:
         """Tells the API server of a new pod, and of its end."""
         try:
+            if item is not None:
+                await self._settled(pod)
             if item is not None and not await self._announce(pod, item):
                 pod.stop(0)
             await pod.ended.wait()
@@ -324,6 +371,13 @@ class Node:
                 self.pods.pop(pod.key, None)
                 self._pod_written.pop(pod.key, None)
                 self._changed(pod)
+
+    async def _settled(self, pod: Pod) -> None:
+        """Returns when the API server may hear of a pod: it serves, goes, needs to be known, or is late."""
+        if not any(environment.needs_uid(one.spec) for one in pod.containers):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANNOUNCE_S):
+                    await pod.settled.wait()
 
     async def _announce(self, pod: Pod, item: NodePod) -> bool:
         """Makes the Pod object. When it is refused, that is said, and after a pause the pod is given up."""
@@ -368,6 +422,10 @@ class Node:
     def _changed(self, pod: Pod) -> None:
         """Endpoints first: they are what requests wait for. What else is said follows when they are out."""
         is_urgent = pod.is_ready or pod.was_ready
+        if pod.is_ready and not pod.was_ready:
+            self._tell_ready(pod)
+        if pod.is_ready or pod.is_leaving:
+            pod.settled.set()
         pod.was_ready = pod.is_ready
         for name, value in pod.labels.items():
             for service in self._service_cache.by(BY_LABEL, f"{pod.namespace}/{name}={value}"):
@@ -376,6 +434,12 @@ class Node:
         if pod.owner is not None:
             wait_s = 0.0 if pod.is_leaving else 2 * STATUS_S if is_urgent else UNREADY_S
             self._deployments.queue.add_after((pod.namespace, pod.owner.name), wait_s)
+
+    def _tell_ready(self, pod: Pod) -> None:
+        """To whoever holds requests."""
+        revision = pod.labels.get(REVISION_LABEL)
+        if self._listener is not None and revision:
+            self._listener.instance_ready((pod.namespace, revision), pod.address, pod.decided_s, pod.steps_s())
 
     async def _pod_status(self, key: Key) -> None:
         pod = self.pods.get(key)
@@ -398,7 +462,12 @@ class Node:
             return
         if not service.spec.selector:
             return
-        made = endpoints(service, [pod.backend() for pod in self.pods.values() if not pod.is_leaving])
+        pods = [pod for pod in self.pods.values() if not pod.is_leaving]
+        if self._listener is not None:
+            told = endpoints(service, [pod.backend() for pod in pods])
+            self._listener.endpoints_told(msgspec.convert(told, Endpoints))
+        # The API server hears of a pod before it hears of its address.
+        made = endpoints(service, [pod.backend() for pod in pods if pod.known.is_set()])
         if self._endpoints_written.get(key) == made:
             return
         try:

@@ -110,12 +110,17 @@ class Pod:
         )
         self.spec = item.spec
         self.created = _seconds(item.metadata.creation_timestamp) or time.time()
+        self.decided_s = 0.0
+        """How long it took to decide that it should be."""
+        self._wished_s = time.monotonic()
         self.address = address
         self.port = port
         self.logs = home.logs
         self.grace_s = float(item.spec.get("terminationGracePeriodSeconds") or 30)
         self.known = asyncio.Event()
         """The API server has it."""
+        self.settled = asyncio.Event()
+        """It serves, or goes: nobody waits for it any more."""
         self.ended = asyncio.Event()
         self.is_leaving = False
         self.was_ready = False
@@ -362,6 +367,15 @@ class Pod:
         return bool((found["tcpSocket"] or {}).get("port", self._said_port) == self._said_port)
 
     # What the pod says of itself.
+
+    def steps_s(self) -> tuple[float, float, float]:
+        """From the wish for it to its app's process, from there until the app listened, and from there until now."""
+        app = next((one for one in self.containers if self._is_app(one.spec)), self.containers[0])
+        return (
+            max(0.0, app.began_s - self._wished_s),
+            max(0.0, app.ready_s - app.began_s),
+            max(0.0, time.monotonic() - app.ready_s),
+        )
 
     def status(self) -> Object:
         """As the API has it; conditions keep the time at which they turned."""

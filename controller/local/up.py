@@ -24,6 +24,7 @@ import uvloop
 from controller.assembly import Addresses, Controllers, Surroundings
 from controller.config.settings import Settings
 from controller.ingress.reconcile import GatewayPlace
+from controller.kube.cache import Key
 from controller.local import admission, forkserver, maps
 from controller.local.access import client_config
 from controller.local.api import status
@@ -127,10 +128,11 @@ class Machine:
         around = Surroundings(
             system_namespace=maps.SYSTEM_NAMESPACE, place=Place(public_port=port),
             gateways=GatewayPlace(maps.INGRESS_CLASS, LOOPBACK, LOOPBACK), addresses=_addresses(orphan),
+            wish=self._wish,
         )  # fmt: skip
         controllers = self._controllers = Controllers(client, around, maps.first_settings())
         server.mount(Door.PATH, Door(controllers, server.token).app)
-        self._node = Node(client, Images(home.images), self._node_settings(port))
+        self._node = Node(client, Images(home.images), self._node_settings(port), controllers)
         deciding = await stack.enter_async_context(running(controllers.run(), "controllers"))
         carrying = await stack.enter_async_context(running(self._node.run(), "node"))
 
@@ -145,6 +147,11 @@ class Machine:
         home.write(found)
         on_ready(found)
         return [deciding, carrying, keeping]
+
+    def _wish(self, key: Key, pods: int, decided_s: float) -> None:
+        """The autoscaler's word, straight to the node."""
+        if self._node is not None:
+            self._node.wish(key, pods, decided_s)
 
     def _node_settings(self, port: int) -> NodeSettings:
         return NodeSettings(
@@ -169,6 +176,7 @@ class Machine:
             "PENSTOCK_CONTROLLER": f"ws://{LOOPBACK}:{gate_port}",
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
+            "PENSTOCK_SERVER_TIMING": "true",
         }
 
     def _program(self, name: str) -> str:

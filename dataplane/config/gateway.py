@@ -45,6 +45,8 @@ class GatewaySettings(Record):
     """Threads; 0: one for each CPU that is available. PENSTOCK_WORKERS."""
     cluster_domain: str = "cluster.local"
     """CLUSTER_DOMAIN."""
+    server_timing: bool = False
+    """Who waited for an instance to start is told in Server-Timing for what. PENSTOCK_SERVER_TIMING, true or false."""
     trusted: tuple[Trust, ...] = ()
     """Whose platform headers are believed. PENSTOCK_TRUSTED_CIDRS; empty: everyone's."""
 
@@ -82,6 +84,9 @@ def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
         values["handover"] = Path(environ["PENSTOCK_HANDOVER"])
     if environ.get("PENSTOCK_STATE_FILE"):
         values["state_file"] = Path(environ["PENSTOCK_STATE_FILE"])
+    if environ.get("PENSTOCK_SERVER_TIMING"):
+        said = findings.one_of("PENSTOCK_SERVER_TIMING", environ["PENSTOCK_SERVER_TIMING"], ("true", "false"))
+        values["server_timing"] = said == "true"
     workers = environ.get("PENSTOCK_WORKERS", "")
     if workers:
         is_number = workers.isascii() and workers.isdigit()

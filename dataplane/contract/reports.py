@@ -59,6 +59,14 @@ class Ready(Record):
     """NAMESPACE/NAME."""
     address: str
     port: int
+    decided_s: float = 0.0
+    """From the report that asked for it to the wish for it."""
+    created_s: float = 0.0
+    """From there to its app's first instruction."""
+    started_s: float = 0.0
+    """From there until the app listened."""
+    ready_s: float = 0.0
+    """From there to this word."""
 
 
 class Path(Record):
@@ -81,7 +89,18 @@ _REPORT = record_of(
         "revisions": map_of(_COUNTS),
     },
 )
-_READY = record_of(Ready, {"revision": text, "address": text, "port": whole(1, 65535)})
+_READY = record_of(
+    Ready,
+    {
+        "revision": text,
+        "address": text,
+        "port": whole(1, 65535),
+        "decided_s": seconds,
+        "created_s": seconds,
+        "started_s": seconds,
+        "ready_s": seconds,
+    },
+)
 _PATH = record_of(Path, {"version": _COUNT, "revisions": list_of(text)})
 _READERS = {"report": _REPORT, "ready": _READY, "path": _PATH, "in_path": _PATH}
 

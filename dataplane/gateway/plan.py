@@ -90,4 +90,5 @@ def _plan(
         domain=settings.cluster_domain,
         trusted=[(trust.network, trust.bits) for trust in settings.trusted],
         metrics=False,
+        timing=settings.server_timing,
     )

@@ -6,11 +6,14 @@ import os
 from posix import strerror
 
 from dataplane.config.gateway import GatewaySettings
+from dataplane.contract.reports import Ready
 from dataplane.contract.routes import Delta, Target
 from dataplane.errors import ConfigError, Problem
+from dataplane.plan import NS_PER_S
 from dataplane.reporter import Seen
 from ext.engine import Engine
 from ext.live import REFUSED
+from ext.stats.histogram import DURATION_BOUNDS_NS
 
 from .plan import ADMIN, PRIVATE, PUBLIC, first_plan, gateway_bounds, next_plan
 
@@ -20,6 +23,8 @@ UNLIMITED = 0
 
 class GatewaySupervisor:
     """Engine, plans and listeners of a gateway."""
+
+    duration_bounds_ns = DURATION_BOUNDS_NS
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
@@ -99,11 +104,15 @@ class GatewaySupervisor:
                 self._serve(name, tuple((one.address, one.port) for one in endpoints))
         return problems
 
-    def add(self, name: str, address: str, port: int) -> None:
-        """An instance that says itself that it serves; the controller will say the same a little later."""
-        known = self._endpoints.get(name, ())
-        if name in self._targets and (address, port) not in known:
-            self._serve(name, (*known, (address, port)))
+    def add(self, ready: Ready) -> None:
+        """An instance that is said to serve; the controller will say the same a little later."""
+        if ready.revision not in self._targets:
+            return
+        known = self._endpoints.get(ready.revision, ())
+        new = (ready.address, ready.port)
+        phases = (ready.decided_s, ready.created_s, ready.started_s, ready.ready_s)
+        start = tuple(int(seconds * NS_PER_S) for seconds in phases) if any(phases) else None
+        self._serve(ready.revision, known if new in known else (*known, new), start)
 
     def take_events(self) -> tuple[set[str], set[str]]:
         """Targets that want an instance, and those of which an endpoint refuses connections."""
@@ -124,11 +133,11 @@ class GatewaySupervisor:
             for name, (requests, busy_ns, running, waiting, _refused) in found.items()
         }
 
-    def _serve(self, name: str, endpoints: tuple[tuple[str, int], ...]) -> None:
+    def _serve(self, name: str, endpoints: tuple[tuple[str, int], ...], start: tuple[int, ...] | None = None) -> None:
         limit = self._targets[name].concurrency
         self._endpoints[name] = endpoints
         self.engine.endpoints(
-            name, [(host, port, limit or 1) for host, port in endpoints], unlimited=limit == UNLIMITED
+            name, [(host, port, limit or 1) for host, port in endpoints], unlimited=limit == UNLIMITED, start=start
         )
 
     def stop(self) -> None:

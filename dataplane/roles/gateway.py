@@ -21,14 +21,17 @@ from dataplane.contract.reports import Ready
 from dataplane.contract.routes import Delta
 from dataplane.errors import ConfigError
 from dataplane.gateway.handover import Handover
+from dataplane.gateway.metrics import page
 from dataplane.gateway.plan import ADMIN
 from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
+from dataplane.metrics.prometheus import CONTENT_TYPE
 from dataplane.sources.autoscaler import AutoscalerLink
 from dataplane.sources.stream import RouteStream
 
 PROGRAM = "penstock-gateway"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
+METRICS = b"Content-Type: %s\r\n" % CONTENT_TYPE.encode()
 
 QUIET_S = 0.2
 """How long no request may have been in flight for a drain to end."""
@@ -99,7 +102,7 @@ class Gateway:
         return problems
 
     def _ready(self, ready: Ready) -> None:
-        self.supervisor.add(ready.revision, ready.address, ready.port)
+        self.supervisor.add(ready)
 
     def _events(self) -> None:
         """A revision is wanted: the autoscaler hears of it at once. An endpoint refuses: it is tried again soon.
@@ -121,7 +124,9 @@ class Gateway:
         """What comes to the admin port."""
         for call in self.supervisor.engine.wait(0):
             path = call.target.partition(b"?")[0]
-            if call.listener != ADMIN or path not in (b"/ready", b"/healthz"):
+            if call.listener == ADMIN and path == b"/metrics":
+                call.answer(200, METRICS, page(self.supervisor.duration_bounds_ns, self.supervisor.engine.cold()))
+            elif call.listener != ADMIN or path not in (b"/ready", b"/healthz"):
                 call.answer(404, TEXT, b"404 page not found\n")
             elif path == b"/ready" and (self.stream.state.version == 0 or self._leaving.is_set()):
                 call.answer(503, TEXT, b"no routes yet\n")

@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 from ext.mux.stream cimport stream
 from ext.proxy.plan cimport proxy_plan
 from ext.stats.busy cimport busy
+from ext.stats.histogram cimport durations
 from ext.stats.journal cimport journal
 from ext.stats.series cimport series
 from ext.transport.worker cimport worker
@@ -13,11 +14,13 @@ from ext.transport.worker cimport worker
 cdef enum:
     DATE_BYTES = 29          # "Sun, 06 Nov 1994 08:49:37 GMT"
     HEALTH_MAX = 256         # bytes of a reason
+    COLD_PHASES = 6          # ext.proxy.cold
 
 cdef struct proxy_context:
     const proxy_plan* plan   # borrows: until the worker has taken the next one
     busy load                # inline: what the autoscaler eats
     series label_sets        # inline: histograms by label set
+    durations cold[6]        # inline: phases of what held requests waited for
     journal finished         # inline: records of finished exchanges, off unless somebody reads them
     int64_t in_flight        # exchanges for the app that have not ended; read by Python
     uint64_t random          # state of the generator of ids and of choices

@@ -47,6 +47,7 @@ cdef struct proxy_plan:
     trust* trusted           # owns; peers whose platform headers are believed
     int trusted_count        # 0: everyone
     bint metrics             # label sets are counted
+    bint timing              # Server-Timing is sent to who was held
     bint logging             # finished exchanges go to the journal
     bint log_probes
     bint tracing             # spans are made: ids are given, and finished exchanges go to the journal

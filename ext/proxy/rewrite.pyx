@@ -34,6 +34,7 @@ from ext.http.names cimport (
     NAME_K_PROXY_REQUEST,
     NAME_KNATIVE_SERVING_NAMESPACE,
     NAME_KNATIVE_SERVING_REVISION,
+    NAME_SERVER_TIMING,
     NAME_TE,
     NAME_TRACEPARENT,
     NAME_TRACESTATE,
@@ -45,6 +46,7 @@ from ext.http.names cimport (
     NAME_IS_HOP,
     name_flags,
 )
+from ext.proxy.cold cimport cold_answered
 from ext.proxy.context cimport DATE_BYTES, proxy_date, proxy_of, proxy_random
 from ext.proxy.exchange cimport exchange, exchange_is_tls
 from ext.proxy.forwarded cimport forwarded_value
@@ -380,8 +382,9 @@ cdef int rewrite_routed(exchange* x, head* out) noexcept nogil:
 cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     """What the caller sees of an answer; a Date where the app gave none (RFC 9110 6.6.1)."""
     cdef uint64_t dropped = trailer_dropped(h, x.request.version)
+    cdef span timing
     out[0] = h[0]
-    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 1))
+    out.fields = <field*>arena_take(x.mem, sizeof(field) * <size_t>(h.field_count + 2))
     if out.fields is NULL:
         return -NO_MEMORY
     if h.framing == BODY_CHUNKED or h.framing == BODY_UNTIL_CLOSE or h.status < 200 or h.status == 204:
@@ -390,6 +393,10 @@ cdef int rewrite_response(exchange* x, const head* h, head* out) noexcept nogil:
     out.keep_alive = True   # what the app says about its own connection ends here
     if h.status >= 200 and not head_has(out, NAME_DATE):
         put(out, b"Date", 4, NAME_DATE, span_of(proxy_date(x.home), DATE_BYTES))
+    if h.status >= 200 and x.place.parked_ns:
+        timing = cold_answered(x)
+        if timing.len:
+            put(out, b"Server-Timing", 13, NAME_SERVER_TIMING, timing)
     return OK
 
 

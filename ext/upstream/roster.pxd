@@ -52,12 +52,20 @@ from ext.loop.mailbox cimport letter, mailbox
 from ext.stats.busy cimport busy
 from ext.upstream.member cimport member, members
 
+cdef enum:
+    START_PHASES = 4         # of an instance: decided, created, started, ready
+
+cdef struct start:
+    uint64_t told_ns         # when the worker heard that an instance is ready; 0: never
+    uint64_t phases_ns[4]    # how long each phase of its start took
+
 cdef struct stand:
     members* now             # borrows: the roster's, until the worker has adopted another
     uint64_t random          # state of the generator of choices
     uint64_t refused         # requests that found the waiting room full
     busy load                # inline: requests that run or wait, on this worker
-    uint64_t apart[5]        # what one worker writes is not beside what another does
+    start newest             # inline: the last start that we were told of
+    uint64_t apart[8]        # what one worker writes is not beside what another does
 
 cdef struct roster:
     letter wanted            # inline: first; the event

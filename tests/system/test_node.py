@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from controller.api.core import Endpoints
 from controller.local.api.server import Server
 from controller.local.api.status import ApiError
 from controller.local.process import birth
@@ -423,3 +424,52 @@ async def test_a_sidecar_that_dies_is_told_with_its_exit_code(m: Machine) -> Non
 
     assert (await m.until(again, "another sidecar"))["exitCode"] == 137
     assert (await get(address))[0] == 200
+
+
+class Heard:
+    """Takes what a node says of what requests wait for."""
+
+    def __init__(self) -> None:
+        self.ready: list[tuple[Any, ...]] = []
+        self.served: list[tuple[str, ...]] = []
+
+    def instance_ready(self, *said: Any) -> None:
+        self.ready.append(said)
+
+    def endpoints_told(self, found: Endpoints) -> None:
+        self.served.append(found.ready_addresses)
+
+
+async def test_a_wish_becomes_a_pod_before_the_api_server_knows_and_so_does_its_address(tmp_path: Path) -> None:
+    heard = Heard()
+    async with machine(tmp_path, listener=heard) as m:
+        await m.make(SERVICES, PRIVATE)
+        await m.make(DEPLOYMENTS, deployment(container(m.image()), replicas=0))
+        key = (NAMESPACE, DEPLOYMENT)
+        await m.until(lambda: m.node.wish(key, 1, 0.25) or m.node.pods, "a pod")
+        (pod,) = m.node.pods.values()
+        assert not pod.known.is_set()
+        await m.until(lambda: heard.ready, "ready")
+        (name, address, decided_s, steps_s), *more = heard.ready
+        assert (name, address, decided_s, more) == ((NAMESPACE, REVISION), pod.address, 0.25, [])
+        assert all(step_s > 0 for step_s in steps_s)
+        await m.until(lambda: (pod.address,) in heard.served, "its address")
+        assert (await m.deployment()).spec["replicas"] == 0
+        await m.scale(1)
+        assert await m.ready() == (pod.address,)
+        assert [one.name for one in m.node.pods.values()] == [pod.name]
+        m.node.wish(key, 0, 0.0)
+        await m.scale(0)
+        assert await m.ready(0) == ()
+        assert heard.served[-1] == ()
+
+
+async def test_a_wish_that_is_taken_back_leaves_no_pod(tmp_path: Path) -> None:
+    async with machine(tmp_path) as m:
+        await m.make(DEPLOYMENTS, deployment(container(m.image()), replicas=0))
+        key = (NAMESPACE, DEPLOYMENT)
+        await m.until(lambda: m.node.wish(key, 2, 0.0) or m.node.pods, "pods")
+        assert len(m.node.pods) == 2
+        m.node.wish(key, 0, 0.0)
+        await m.until(lambda: not m.node.pods, "no pods")
+        assert await m.pods() == []

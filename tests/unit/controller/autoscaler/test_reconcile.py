@@ -16,6 +16,7 @@ from controller.autoscaler.scrapes import Scrapes
 from controller.config.settings import Settings
 from controller.observe import Observed
 from dataplane.contract.stat import Stat
+from dataplane.kube.errors import KubeError
 from dataplane.kube.watch import Replaced
 from tests.unit.controller.autoscaler.parts import NAME, Clock, autoscaler, pods
 
@@ -285,3 +286,44 @@ async def test_the_metric_says_what_is_collected_and_how_that_goes(monkeypatch, 
     wanted, written = world.client.metrics
     assert (wanted.spec.scrape_target, wanted.spec.stable_window) == (target, 60_000_000_000)
     assert [(one.type, one.status, one.reason) for one in written.status.conditions] == [("Ready", status, reason)]
+
+
+def wishing(world, wishes):
+    """Its node is told of wishes."""
+    world.reconcile = PodAutoscalerReconciler(
+        world.client, world.observed, Settings, world.deciders, world.path, None, lambda *wish: wishes.append(wish)
+    )
+
+
+async def test_whoever_makes_pods_hears_of_a_wish_before_the_api_server():
+    wishes, world = [], World(active="True", replicas=0, ready=0)
+    wishing(world, wishes)
+    await world.decided(0)
+    world.clock.pass_(1)
+    world.deciders.stat(NAME, Stat(average_concurrent_requests=1.0))
+    world.clock.pass_(0.004)
+    world.client.statuses.clear()
+    again_s = await world.run()
+    assert [(key, pods) for key, pods, _ in wishes] == [(("ns", "rev-deployment"), 1)]
+    assert wishes[0][2] == pytest.approx(0.004, rel=0.01)
+    # What there is to say to others comes a little later.
+    assert (world.client.scaled, world.client.statuses) == ([], [])
+    assert 0 < again_s < 1
+    world.clock.pass_(again_s)
+    await world.run()
+    assert (world.client.scaled, world.client.statuses) == ([1], [])
+
+
+async def test_a_wish_that_the_api_server_refuses_is_taken_back():
+    wishes, world = [], World(active="True", ready=1)
+    wishing(world, wishes)
+    await world.decided(350)
+
+    async def refuse(*_said, **_how):
+        raise KubeError(403, "Forbidden", "no")
+
+    wishes.clear()
+    world.client.patch = refuse
+    with pytest.raises(KubeError):
+        await world.run()
+    assert [pods for _, pods, _ in wishes] == [5, 1]
