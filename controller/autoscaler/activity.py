@@ -19,6 +19,9 @@ FLOW_POINTS = 5
 """Points of one sender between which arrivals are counted: four reports. Only the two that say least count, since a
 burst stands in one report, or in two neighbours, and is no flow."""
 
+FLOW_S = (FLOW_POINTS - 1) * REPORT_S
+"""What they span."""
+
 FLOW_BIAS = 0.66
 """Standard deviations by which the mean of the two smallest of four counts is below that of all (normal order
 statistics: 1.03 and 0.30)."""

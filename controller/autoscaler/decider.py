@@ -9,7 +9,7 @@ from controller.api.core import Pod
 from dataplane.contract.reports import Counts, Report
 from dataplane.contract.stat import Stat
 
-from .activity import Activity
+from .activity import FLOW_S, Activity
 from .bounds import UNKNOWN
 from .decide import BURST_UNLIMITED, Decision, Load, first_excess, first_memory
 from .made import History, KnativeQuestion, Made, PredictiveQuestion
@@ -27,6 +27,10 @@ FIRST_REQUEST = 1.0
 LOOK_S = {PREDICTIVE: 0.5}
 """Seconds between two looks without a report: zero is seen in time. Any other algorithm looks as upstream does."""
 UPSTREAM_LOOK_S = 2.0
+
+BELIEF = 1.25
+"""Requests that last as long as those before would be here already, but for those that came before they were counted.
+So much more than is here may still be coming; the rest is a duration that holds no longer."""
 
 
 class Decider:
@@ -170,17 +174,19 @@ class Decider:
     def _need(self, stable: float, short: float, now_s: float) -> Need:
         per_s, arrived = self.activity.arriving(now_s)
         is_rps = self.metric == RPS
+        takes_s = self.activity.request_s
+        here = max(self.activity.recent(now_s), float(self.activity.running() + self.activity.waiting()))
         return Need(
             ready=self.ready,
             stable=stable,
             short=short,
             recent=short if is_rps else self.activity.recent(now_s),
-            coming=per_s if is_rps else per_s * self.activity.request_s,
+            coming=per_s if is_rps else min(per_s * takes_s, here * BELIEF * max(1.0, takes_s / FLOW_S)),
             arrived=arrived,
             idle_s=self.activity.idle_s(now_s),
             running=self.activity.running(),
             waiting=self.activity.waiting(),
-            request_s=self.activity.request_s,
+            request_s=takes_s,
             start_s=self.start_s,
         )
 
