@@ -33,12 +33,7 @@ from ext.mux.h1_server cimport h1_server, h1_server_close_idle, h1_server_end_al
 from ext.mux.h2_server cimport h2_servers_close_idle, h2_servers_drain, h2_servers_end
 from ext.mux.h2_session cimport h2_stream
 from ext.mux.handoff cimport (
-    handoff_answer,
-    handoff_close_queue,
-    handoff_end,
-    handoff_open,
-    handoff_open_queue,
-    handoff_take,
+    handoff_answer, handoff_close_queue, handoff_end, handoff_open, handoff_open_queue, handoff_take,
 )
 from ext.mux.stream cimport stream
 from ext.plan cimport Plan
