@@ -164,6 +164,8 @@ cdef class Roster:
         self.to = endpoint_new(b"127.0.0.1", 1, 0, 1)
         self.c = roster_new(b"a/b", 3, gate, workers, &self.mail, on_wanted, on_refused)
         self.c.unlimited = unlimited
+        for i in range(workers):
+            self.c.stands[i].random = 2 * i + 1  # the same choices each time
         limiter_drop(gate)
 
     def close(self):
