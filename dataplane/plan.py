@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from dataplane.config.schema import Settings
+    from dataplane.config.schema import Settings, Tracing
     from ext.live import Live
 
 MAIN, MAIN_TLS, ADMIN, STATS, METRICS, DEBUG = range(6)
@@ -89,15 +89,15 @@ def queue_proxy_plan(live: Live, settings: Settings, version: int) -> Plan:
         metrics=settings.metrics.protocol != "none",
         logging=log is not None,
         log_probes=log is not None and log.probes,
-        tracing=_tracing(settings),
+        tracing=trace_terms(settings.tracing),
     )
 
 
-def _tracing(settings: Settings) -> Any:
+def trace_terms(tracing: Tracing | None) -> Any:
     """(follow the caller's decision, threshold), or None when tracing is off."""
-    if settings.tracing is None:
+    if tracing is None:
         return None
     from dataplane.tracing import PARENT, sampler
 
-    mode, threshold = sampler(settings.tracing)
+    mode, threshold = sampler(tracing)
     return mode == PARENT, threshold

@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from dataplane.metrics.catalog import SCOPE, Resource
 from dataplane.otlp_values import clean, put_attributes
-from dataplane.tracing import CLIENT, INTERNAL, NO_SPAN, SERVER, Trace, spans
+from dataplane.tracing import CLIENT, INTERNAL, NO_SPAN, SERVER, Naming, Trace, spans
 
 KINDS = {
     INTERNAL: trace_pb2.Span.SPAN_KIND_INTERNAL,
@@ -25,10 +25,10 @@ SAMPLED = 1
 class Encoder:
     """Traces to ExportTraceServiceRequest messages of one process."""
 
-    def __init__(self, resource: Resource, version: str, app_port: int) -> None:
+    def __init__(self, resource: Resource, version: str, naming: Naming) -> None:
         self._resource = resource
         self._version = version
-        self._port = app_port
+        self._naming = naming
 
     def encode(self, batch: list[Trace]) -> bytes:
         """One message with the spans of all exchanges of the batch."""
@@ -39,7 +39,7 @@ class Encoder:
         scope.scope.name = SCOPE
         scope.scope.version = self._version
         for trace in batch:
-            for span in spans(trace, self._port, urandom):
+            for span in spans(trace, self._naming, urandom):
                 out = scope.spans.add()
                 out.trace_id, out.span_id, out.trace_state = trace.trace_id, span.span_id, clean(trace.state)
                 if span.parent_id != NO_SPAN:

@@ -97,9 +97,9 @@ class Telemetry:
         if log is not None or to_stdout:
             lines = LineWriter(STDOUT)
         if to_stdout and lines is not None:
-            from dataplane.tracing import StdoutTraces
+            from dataplane.tracing import StdoutTraces, queue_proxy
 
-            traces = StdoutTraces(self._resource(), VERSION, settings.app.port, lines.add)
+            traces = StdoutTraces(self._resource(), VERSION, queue_proxy(settings.app.port), lines.add)
         self._finished = Finished(self._supervisor, settings.limit.running_max > 0, lines, log, traces)
 
     def _open_pushes(self) -> None:
@@ -108,12 +108,12 @@ class Telemetry:
         try:
             tracing = settings.tracing
             if tracing is not None and tracing.protocol != "stdout" and self._finished is not None:
-                from dataplane.tracing import OtlpTraces
+                from dataplane.tracing import OtlpTraces, queue_proxy
 
                 traces = OtlpTraces(
                     self._resource(),
                     VERSION,
-                    settings.app.port,
+                    queue_proxy(settings.app.port),
                     protocol=tracing.protocol,
                     url=tracing.endpoint,
                     tell=self._tell,

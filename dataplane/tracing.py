@@ -144,6 +144,30 @@ class Trace:
         self.fault = fault
 
 
+class Naming:
+    """What a process calls its spans, and whom it calls.
+
+    proxy, wait  names of the two spans that nobody else sees.
+    address, port  of the one whom it calls; empty and 0 when that is another one each time.
+    """
+
+    __slots__ = ("address", "port", "proxy", "wait")
+
+    def __init__(self, proxy: str, wait: str, address: str = "", port: int = 0) -> None:
+        self.proxy = proxy
+        self.wait = wait
+        self.address = address
+        self.port = port
+
+
+def queue_proxy(app_port: int) -> Naming:
+    """As upstream's sidecar names them (1.18)."""
+    return Naming("kn.queueproxy.proxy", "kn.queueproxy.wait", "127.0.0.1", app_port)
+
+
+GATEWAY = Naming("penstock.gateway.proxy", "penstock.gateway.wait")
+
+
 class Span:
     """One span: name, kind, ids, Unix nanoseconds, attributes, and the fault if it failed."""
 
@@ -170,11 +194,11 @@ class Span:
         self.fault = fault
 
 
-def spans(trace: Trace, app_port: int, new_id: Callable[[int], bytes]) -> list[Span]:
+def spans(trace: Trace, naming: Naming, new_id: Callable[[int], bytes]) -> list[Span]:
     """The spans of one exchange, the server's first.
 
-    app_port  the container's, for the client span.
-    new_id    random bytes, for the two spans that nobody outside has seen.
+    naming  the process's.
+    new_id  random bytes, for the two spans that nobody outside has seen.
     """
     begin, end = trace.start_unix_ns, trace.start_unix_ns + trace.end_ns
     proxy_id = new_id(8)
@@ -182,11 +206,11 @@ def spans(trace: Trace, app_port: int, new_id: Callable[[int], bytes]) -> list[S
     name = trace.method if trace.method in METHODS else "HTTP"
     found = [
         Span(name, SERVER, trace.server_id, trace.parent_id, begin, end, _server(trace), failed),
-        Span("kn.queueproxy.proxy", INTERNAL, proxy_id, trace.server_id, begin, end, [], ""),
+        Span(naming.proxy, INTERNAL, proxy_id, trace.server_id, begin, end, [], ""),
     ]
     if trace.limited:
         waited = trace.end_ns if trace.admitted_ns is None else trace.admitted_ns
-        found.append(Span("kn.queueproxy.wait", INTERNAL, new_id(8), proxy_id, begin, begin + waited, [], ""))
+        found.append(Span(naming.wait, INTERNAL, new_id(8), proxy_id, begin, begin + waited, [], ""))
     if trace.connect_ns is not None:
         client_failed = "" if trace.status < 400 and not trace.fault else trace.fault or str(trace.status)
         found.append(
@@ -197,7 +221,7 @@ def spans(trace: Trace, app_port: int, new_id: Callable[[int], bytes]) -> list[S
                 proxy_id,
                 begin + trace.connect_ns,
                 end,
-                _client(trace, app_port),
+                _client(trace, naming),
                 client_failed,
             )
         )
@@ -235,14 +259,17 @@ def _server(trace: Trace) -> list[tuple[str, str | int]]:
     return pairs
 
 
-def _client(trace: Trace, app_port: int) -> list[tuple[str, str | int]]:
+def _client(trace: Trace, naming: Naming) -> list[tuple[str, str | int]]:
     pairs: list[tuple[str, str | int]] = [
         *_method(trace),
         ("network.protocol.version", trace.version),
-        ("server.address", "127.0.0.1"),
-        ("server.port", app_port),
-        ("url.full", f"http://127.0.0.1:{app_port}{trace.target}"),
     ]
+    if naming.address:
+        pairs += [
+            ("server.address", naming.address),
+            ("server.port", naming.port),
+            ("url.full", f"http://{naming.address}:{naming.port}{trace.target}"),
+        ]
     if trace.first_byte_ns is not None:
         pairs.append(("http.response.status_code", trace.status))
     if trace.fault:
@@ -253,7 +280,7 @@ def _client(trace: Trace, app_port: int) -> list[tuple[str, str | int]]:
 class OtlpTraces:
     """Gathers traces and pushes them in batches, from a thread of its own.
 
-    resource, version  who reports; app_port as in `spans`.
+    resource, version  who reports; naming as in `spans`.
     protocol, url      as in the settings.
     tell               takes a sentence when pushing begins to fail, and when it works again.
     dropped            exchanges that no collector took, or that came too fast.
@@ -264,7 +291,7 @@ class OtlpTraces:
         self,
         resource: Resource,
         version: str,
-        app_port: int,
+        naming: Naming,
         *,
         protocol: str,
         url: str,
@@ -277,7 +304,7 @@ class OtlpTraces:
         from dataplane import collector, spans_otlp
 
         self._clock = monotonic
-        self._encode = spans_otlp.Encoder(resource, version, app_port).encode
+        self._encode = spans_otlp.Encoder(resource, version, naming).encode
         self._sender = collector.sender(protocol, url, collector.TRACES)
         self._accepted, self._later = collector.ACCEPTED, collector.TRY_LATER
         self._rhythm = collector.Rhythm(self._push, period_s)
@@ -339,7 +366,7 @@ class StdoutTraces:
     write  takes the bytes of whole lines, such as LineWriter.add.
     """
 
-    def __init__(self, resource: Resource, version: str, app_port: int, write: Callable[[bytes], None]) -> None:
+    def __init__(self, resource: Resource, version: str, naming: Naming, write: Callable[[bytes], None]) -> None:
         import json
         from posix import urandom
 
@@ -349,7 +376,7 @@ class StdoutTraces:
         self._dumps = json.dumps
         self._resource = dict(resource.attributes)
         self._scope = {"Name": "penstock", "Version": version}
-        self._port = app_port
+        self._naming = naming
         self._write = write
         self.dropped = 0
 
@@ -358,7 +385,7 @@ class StdoutTraces:
 
     def add(self, trace: Trace) -> None:
         """Writes the spans of one exchange."""
-        for span in spans(trace, self._port, self._new_id):
+        for span in spans(trace, self._naming, self._new_id):
             context = {"TraceID": trace.trace_id.hex(), "TraceFlags": "01", "TraceState": self._clean(trace.state)}
             line = {
                 "Name": span.name,

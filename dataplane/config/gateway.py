@@ -12,7 +12,8 @@ from dataplane.contract.values import quoted
 
 from .addresses import read_bind_address, read_trusted
 from .findings import Findings
-from .schema import ALL_ADDRESSES, Trust
+from .observability import read_tracing
+from .schema import ALL_ADDRESSES, Tracing, Trust
 
 
 class GatewaySettings(Record):
@@ -20,6 +21,8 @@ class GatewaySettings(Record):
 
     name: str
     """Of its pod; the controller and the autoscaler tell gateways apart by it. POD_NAME."""
+    namespace: str = ""
+    """Of its pod, for who collects traces. POD_NAMESPACE."""
     address: str = ALL_ADDRESSES
     """Of every listener. PENSTOCK_BIND_ADDRESS."""
     public_port: int = 8080
@@ -47,6 +50,8 @@ class GatewaySettings(Record):
     """CLUSTER_DOMAIN."""
     server_timing: bool = False
     """Who waited for an instance to start is told in Server-Timing for what. PENSTOCK_SERVER_TIMING, true or false."""
+    tracing: Tracing | None = None
+    """OBSERVABILITY_CONFIG and OpenTelemetry's variables, as a sidecar has them; None: off."""
     trusted: tuple[Trust, ...] = ()
     """Whose platform headers are believed. PENSTOCK_TRUSTED_CIDRS; empty: everyone's."""
 
@@ -66,9 +71,11 @@ def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
     findings = Findings()
     values: dict[str, Any] = {
         "name": _needed(environ, "POD_NAME", "the name of the pod", findings),
+        "namespace": environ.get("POD_NAMESPACE", ""),
         "controller": _socket(environ, "PENSTOCK_CONTROLLER", findings),
         "autoscaler": _socket(environ, "PENSTOCK_AUTOSCALER", findings),
         "cluster_domain": environ.get("CLUSTER_DOMAIN") or "cluster.local",
+        "tracing": read_tracing(environ, findings),
         "trusted": read_trusted("PENSTOCK_TRUSTED_CIDRS", environ.get("PENSTOCK_TRUSTED_CIDRS", ""), findings),
     }
     for variable, (field, example) in PORTS.items():

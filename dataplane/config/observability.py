@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataplane.contract.ports import USER_METRICS_PORT
-from dataplane.contract.record import Record
+from dataplane.contract.record import Record, fields_of
 from dataplane.contract.values import quoted
 
 from .json_text import JsonObject, decode
@@ -11,6 +11,8 @@ from .schema import MetricsListener, RequestLog, Tls, Tracing, UserMetrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dataplane.contract.env import SidecarEnv
 
     from .findings import Findings
@@ -38,15 +40,35 @@ class Observability(Record):
     profiling: bool = False
 
 
-def read_observability(env: SidecarEnv, findings: Findings) -> Observability:
-    """What OBSERVABILITY_CONFIG and the OTEL_ variables say together; the variables win."""
+class TraceVariables(Record):
+    """OpenTelemetry's variables about traces; a field is its variable's name in lower case."""
+
+    otel_exporter_otlp_endpoint: str = ""
+    otel_exporter_otlp_traces_endpoint: str = ""
+    otel_traces_sampler: str = ""
+    otel_traces_sampler_arg: str = ""
+
+
+def read_tracing(environ: Mapping[str, str], findings: Findings) -> Tracing | None:
+    """What a gateway is told of traces: the same as a sidecar."""
+    said = _configuration(environ.get(VARIABLE, ""), findings)
+    variables = TraceVariables(**{name: environ.get(name.upper(), "") for name in fields_of(TraceVariables)})
+    return _tracing(variables, said.inner("tracing"), findings)
+
+
+def _configuration(text: str, findings: Findings) -> JsonObject:
     value: object = None
-    if env.observability_config:
+    if text:
         try:
-            value = decode(env.observability_config)
+            value = decode(text)
         except ValueError as wrong:
             findings.wrong(VARIABLE, f"not JSON: {wrong}; use {{}} for everything off")
-    config = JsonObject(findings, VARIABLE, "", value)
+    return JsonObject(findings, VARIABLE, "", value)
+
+
+def read_observability(env: SidecarEnv, findings: Findings) -> Observability:
+    """What OBSERVABILITY_CONFIG and the OTEL_ variables say together; the variables win."""
+    config = _configuration(env.observability_config, findings)
     runtime = config.inner("runtime")
     profiling = runtime.text("profiling", "disabled")
     if profiling not in ("", "enabled", "disabled"):
@@ -91,7 +113,7 @@ def _metrics(env: SidecarEnv, said: JsonObject, findings: Findings) -> UserMetri
     return UserMetrics(protocol=protocol, names=names, endpoint=endpoint, interval_ms=interval_ms)
 
 
-def _endpoint(own: str, env: SidecarEnv, said: JsonObject, protocol: str, path: str) -> str:
+def _endpoint(own: str, env: SidecarEnv | TraceVariables, said: JsonObject, protocol: str, path: str) -> str:
     """Where a signal is pushed: its own variable, else the common one, else the configuration, else the
     collector's usual port on this machine. Over HTTP the signal's path is added to the common one, and
     to any that has none."""
@@ -109,7 +131,7 @@ def _endpoint(own: str, env: SidecarEnv, said: JsonObject, protocol: str, path: 
     return url if "/" in rest else f"{scheme}://{rest}{path}"
 
 
-def _tracing(env: SidecarEnv, said: JsonObject, findings: Findings) -> Tracing | None:
+def _tracing(env: SidecarEnv | TraceVariables, said: JsonObject, findings: Findings) -> Tracing | None:
     protocol = _protocol(said, TRACE_PROTOCOLS)
     if protocol == "none":
         return None
@@ -120,7 +142,7 @@ def _tracing(env: SidecarEnv, said: JsonObject, findings: Findings) -> Tracing |
     return Tracing(protocol=protocol, endpoint=endpoint, sampler=sampler, ratio=ratio)
 
 
-def _sampling(env: SidecarEnv, rate: float, findings: Findings) -> tuple[str, float]:
+def _sampling(env: SidecarEnv | TraceVariables, rate: float, findings: Findings) -> tuple[str, float]:
     """Sampler and ratio (1.18). OTEL_TRACES_SAMPLER alone decides when it is set; without it
     OTEL_TRACES_SAMPLER_ARG replaces the configured rate, whatever its value (W18)."""
     text = env.otel_traces_sampler_arg

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataplane.bounds import carrier_bounds
 from dataplane.config.gateway import GatewaySettings
 from dataplane.contract.routes import LOCAL, Delta, Host, Target
-from dataplane.plan import NS_PER_S
+from dataplane.plan import NS_PER_S, trace_terms
 from ext.hosts import HostRoutes
 from ext.live import Live
 from ext.plan import BY_HOST, BY_HOST_PRIVATE, FOREVER_NS, Plan
@@ -22,9 +22,13 @@ CONNECT_NS = 5 * NS_PER_S
 """As Kourier sets it (networking.md 1.19)."""
 
 
-def gateway_bounds() -> dict[str, int | bool]:
+JOURNAL_BYTES = 1 << 22
+"""Finished exchanges that wait to become spans, of each worker."""
+
+
+def gateway_bounds(settings: GatewaySettings) -> dict[str, int | bool]:
     """What the engine holds every peer to, by the names of ext/transport/worker.pxd."""
-    return carrier_bounds(CONNECT_NS)
+    return carrier_bounds(CONNECT_NS, JOURNAL_BYTES if settings.tracing is not None else 0)
 
 
 def first_plan(live: Live, settings: GatewaySettings) -> Plan:
@@ -91,4 +95,5 @@ def _plan(
         trusted=[(trust.network, trust.bits) for trust in settings.trusted],
         metrics=False,
         timing=settings.server_timing,
+        tracing=trace_terms(settings.tracing),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from posix import strerror
+from typing import Any
 
 from dataplane.config.gateway import GatewaySettings
 from dataplane.contract.reports import Ready
@@ -11,6 +12,7 @@ from dataplane.contract.routes import Delta, Target
 from dataplane.errors import ConfigError, Problem
 from dataplane.plan import NS_PER_S
 from dataplane.reporter import Seen
+from ext.base.faults import fault_names
 from ext.engine import Engine
 from ext.live import REFUSED
 from ext.stats.histogram import DURATION_BOUNDS_NS
@@ -25,11 +27,12 @@ class GatewaySupervisor:
     """Engine, plans and listeners of a gateway."""
 
     duration_bounds_ns = DURATION_BOUNDS_NS
+    faults = fault_names()
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         workers = settings.workers or len(os.sched_getaffinity(0))
-        self.engine = Engine(workers, gateway_bounds())
+        self.engine = Engine(workers, gateway_bounds(settings))
         self._targets: dict[str, Target] = {}
         self._endpoints: dict[str, tuple[tuple[str, int], ...]] = {}
         self._plan = first_plan(self.engine.live, settings)
@@ -132,6 +135,11 @@ class GatewaySupervisor:
             name: Seen(requests, busy_ns, running + waiting, waiting)
             for name, (requests, busy_ns, running, waiting, _refused) in found.items()
         }
+
+    def finished(self, bytes_max: int) -> list[tuple[Any, ...]]:
+        """Finished exchanges that nobody has read, about `bytes_max` of each worker (JOURNAL_FIELDS)."""
+        records: list[tuple[Any, ...]] = self.engine.finished(bytes_max)
+        return records
 
     def _serve(self, name: str, endpoints: tuple[tuple[str, int], ...], start: tuple[int, ...] | None = None) -> None:
         limit = self._targets[name].concurrency

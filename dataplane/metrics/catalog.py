@@ -266,6 +266,7 @@ class Resource:
     service_name               service.name: whatever stands for the workload.
     service, configuration, revision   Knative's names; left out where empty.
     version                    ours.
+    container                  container.name.
     """
 
     __slots__ = ("attributes", "old_labels")
@@ -295,9 +296,10 @@ class Resource:
         revision: str,
         version: str,
         serving_pod: str = "",
+        container: str = "queue-proxy",
     ) -> None:
         pairs = [
-            ("container.name", "queue-proxy"),
+            ("container.name", container),
             ("k8s.namespace.name", namespace),
             ("k8s.pod.name", pod),
             ("kn.configuration.name", configuration),
@@ -310,7 +312,7 @@ class Resource:
         self.attributes = tuple([(k, v) for k, v in pairs if v or not k.startswith("kn.")])
         self.old_labels = (
             ("configuration_name", configuration),
-            ("container_name", "queue-proxy"),
+            ("container_name", container),
             ("namespace_name", namespace),
             ("pod_name", serving_pod or pod),
             ("revision_name", revision),

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvloop
@@ -29,6 +30,9 @@ from dataplane.metrics.prometheus import CONTENT_TYPE
 from dataplane.sources.autoscaler import AutoscalerLink
 from dataplane.sources.stream import RouteStream
 
+if TYPE_CHECKING:
+    from dataplane.carried import Carried
+
 PROGRAM = "penstock-gateway"
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n"
 METRICS = b"Content-Type: %s\r\n" % CONTENT_TYPE.encode()
@@ -39,6 +43,9 @@ DRAIN_MAX_S = 45.0
 
 AGAIN_S = 0.25
 """How long an endpoint that has refused a connection is left alone; the request itself goes elsewhere at once."""
+
+GATHER_S = 0.1
+"""Between two batches of finished exchanges: many in one, and callers are not kept waiting for them."""
 
 FIRST_S = 2.0
 """What the controller gets to say what is new, before callers get what the file says."""
@@ -62,6 +69,28 @@ class Gateway:
         self._set_aside: set[str] = set()
         """Targets with endpoints that have refused, and come back soon."""
         self._leaving = asyncio.Event()
+        self._carried = self._open_traces()
+        self._is_gathering = False
+
+    def _open_traces(self) -> Carried | None:
+        """What is wrong with a collector's address is told, and ends nothing."""
+        tracing = self.settings.tracing
+        if tracing is None:
+            return None
+        from dataplane.carried import Carried
+        from dataplane.metrics.catalog import Resource
+        from dataplane.tracing import GATEWAY
+
+        resource = Resource(
+            namespace=self.settings.namespace, pod=self.settings.name, service_name="gateway", service="",
+            configuration="", revision="", version=VERSION, container="gateway",
+        )  # fmt: skip
+        try:
+            supervisor = self.supervisor
+            return Carried(tracing, resource, GATEWAY, supervisor.finished, supervisor.faults, self.log.warn)
+        except (ValueError, ImportError) as error:
+            self.log.error(f"Traces are off: {error}")
+            return None
 
     async def run(self) -> int:
         """Until TERM, and until what runs then is done; the exit status."""
@@ -91,6 +120,8 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._carried is not None:
+            self._carried.close()
         self.supervisor.stop()
         self.log.info("Leaving.")
         return 0
@@ -121,7 +152,9 @@ class Gateway:
         self.supervisor.again(name)
 
     def _calls(self) -> None:
-        """What comes to the admin port."""
+        """What comes to the admin port; the bell rings for finished exchanges, too."""
+        if self._carried is not None and not self._is_gathering:
+            self._gather(self._carried)
         for call in self.supervisor.engine.wait(0):
             path = call.target.partition(b"?")[0]
             if call.listener == ADMIN and path == b"/metrics":
@@ -132,6 +165,12 @@ class Gateway:
                 call.answer(503, TEXT, b"no routes yet\n")
             else:
                 call.answer(200, TEXT, b"ok\n")
+
+    def _gather(self, carried: Carried) -> None:
+        """Now, and again after a while as long as there is something to take."""
+        self._is_gathering = carried.drain()
+        if self._is_gathering:
+            asyncio.get_running_loop().call_later(GATHER_S, self._gather, carried)
 
     async def _drained(self, quiet_s: float, end_s: float) -> None:
         """Returns when nothing has been in flight for so long, or the loop's time is up."""

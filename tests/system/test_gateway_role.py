@@ -11,15 +11,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path as File
+from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_peer import GrpcPeer
 
 from controller.autoscaler.intake import Intake
 from controller.ingress.gate import Gate
 from controller.ingress.state import GateState
 from dataplane.contract.reports import Ready
 from dataplane.contract.routes import Endpoint, Host, Path, Split, Target
+from tests.sidecarfixture import MAIN_PORT
 
 ROOT = File(__file__).resolve().parent.parent.parent
 PATIENCE_S = 30
@@ -76,7 +80,7 @@ class World:
         self.state_file = state_file
         self.process: asyncio.subprocess.Process | None = None
 
-    async def start(self, controller: int, autoscaler: int) -> None:
+    async def start(self, controller: int, autoscaler: int, **more: str) -> None:
         environ = {
             "PATH": os.environ["PATH"],
             "POD_NAME": "gateway-0",
@@ -88,6 +92,7 @@ class World:
             "PENSTOCK_AUTOSCALER": f"ws://127.0.0.1:{autoscaler}",
             "PENSTOCK_STATE_FILE": str(self.state_file),
             "PENSTOCK_WORKERS": "2",
+            **more,
         }
         self.process = await asyncio.create_subprocess_exec(sys.executable, "-c", START, cwd=ROOT, env=environ)
 
@@ -103,7 +108,7 @@ class World:
 
 
 @asynccontextmanager
-async def world_in(folder: File) -> AsyncIterator[World]:
+async def world_in(folder: File, **more: str) -> AsyncIterator[World]:
     world = World(folder / "routes.json")
     loop = asyncio.get_running_loop()
     ports = loop.create_future(), loop.create_future()
@@ -115,7 +120,7 @@ async def world_in(folder: File) -> AsyncIterator[World]:
     world.endpoint = Endpoint(address="127.0.0.1", port=server.sockets[0].getsockname()[1])
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await world.start(await ports[0], await ports[1])
+            await world.start(await ports[0], await ports[1], **more)
             await world.gate.applied(0)
             await world.intake.moved.wait()
             yield world
@@ -209,6 +214,37 @@ async def test_a_gateway_that_leaves_finishes_what_it_has(world: World) -> None:
     world.app.held.set()
     assert (await asked).status_code == 200
     assert await world.process.wait() == 0
+
+
+async def test_spans_of_gateway_and_sidecar_are_one_trace(sidecar, tmp_path: File) -> None:
+    peer = GrpcPeer()
+    said = {"tracing": {"protocol": "grpc", "endpoint": peer.url, "samplingRate": 1}}
+    behind = sidecar(OBSERVABILITY_CONFIG=said, PENSTOCK_QUIET_MS="0")
+    try:
+        async with world_in(tmp_path, OBSERVABILITY_CONFIG=json.dumps(said)) as world:
+            await world.publish(
+                targets={"ns/svc:80": Target()},
+                hosts={"a.example": to("ns/svc:80")},
+                endpoints={"ns/svc:80": (Endpoint(address=behind.address, port=MAIN_PORT),)},
+            )
+            assert (await world.ask("a.example")).status_code == 200
+            assert world.process is not None
+            world.process.terminate()
+            assert await world.process.wait() == 0
+        front = spans_of(peer.next())
+        behind.term()
+        back = spans_of(peer.next())
+    finally:
+        peer.close()
+    assert set(front) == {"GET", "penstock.gateway.proxy", "penstock.gateway.wait", "HTTP GET"}
+    assert front["GET"].parent_span_id == b""
+    assert back["GET"].trace_id == front["GET"].trace_id
+    assert back["GET"].parent_span_id == front["HTTP GET"].span_id
+
+
+def spans_of(message: ExportTraceServiceRequest) -> dict[str, Any]:
+    """Spans by name."""
+    return {span.name: span for one in message.resource_spans for scope in one.scope_spans for span in scope.spans}
 
 
 async def test_settings_that_cannot_be_used_are_named_all_at_once() -> None:

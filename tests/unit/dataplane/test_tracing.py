@@ -14,8 +14,20 @@ from otlp_peer import GrpcPeer, HttpPeer
 
 from dataplane.collector import split_url
 from dataplane.metrics.catalog import Resource
-from dataplane.tracing import ALWAYS, PARENT, QUEUE_MAX, ROOT, OtlpTraces, StdoutTraces, Trace, sampler, spans
+from dataplane.tracing import (
+    ALWAYS,
+    PARENT,
+    QUEUE_MAX,
+    ROOT,
+    OtlpTraces,
+    StdoutTraces,
+    Trace,
+    queue_proxy,
+    sampler,
+    spans,
+)
 
+NAMING = queue_proxy(8080)
 RESOURCE = Resource(
     namespace="default",
     pod="hello-00001-abc",
@@ -70,7 +82,7 @@ def pushing(peer, period_s=600.0, url=None) -> tuple[OtlpTraces, list]:
     told: list[str] = []
     protocol = "grpc" if isinstance(peer, GrpcPeer) else "http/protobuf"
     target = url or (peer.url if protocol == "grpc" else peer.url + "/v1/traces")
-    made = OtlpTraces(RESOURCE, "1.2.3", 8080, protocol=protocol, url=target, tell=told.append, period_s=period_s)
+    made = OtlpTraces(RESOURCE, "1.2.3", NAMING, protocol=protocol, url=target, tell=told.append, period_s=period_s)
     made.start()
     return made, told
 
@@ -102,19 +114,19 @@ def test_a_collector_gets_the_server_span_and_its_children(peer):
 
 @pytest.mark.spec("DP-150")
 def test_without_a_limit_there_is_no_wait():
-    names = [s.name for s in spans(trace(limited=False), 8080, os.urandom)]
+    names = [s.name for s in spans(trace(limited=False), NAMING, os.urandom)]
     assert names == ["GET", "kn.queueproxy.proxy", "HTTP GET"]
 
 
 def test_a_request_that_never_reached_the_container_has_no_client_span():
-    found = spans(trace(admitted_ns=None, connect_ns=None, status=503, fault="WAITING_ROOM_FULL"), 8080, os.urandom)
+    found = spans(trace(admitted_ns=None, connect_ns=None, status=503, fault="WAITING_ROOM_FULL"), NAMING, os.urandom)
     assert [s.name for s in found] == ["GET", "kn.queueproxy.proxy", "kn.queueproxy.wait"]
     assert found[0].fault == "WAITING_ROOM_FULL"
     assert found[2].end_ns == START + 9_000
 
 
 def test_an_unknown_method_names_the_span_http():
-    found = spans(trace(method="BREW"), 8080, os.urandom)
+    found = spans(trace(method="BREW"), NAMING, os.urandom)
     assert [found[0].name, found[-1].name] == ["HTTP", "HTTP"]
     assert dict(found[0].attributes)["http.request.method"] == "_OTHER"
 
@@ -178,7 +190,7 @@ def test_traces_past_the_queue_are_dropped_and_counted():
 
 def test_stdout_gets_one_json_line_per_span():
     lines: list[bytes] = []
-    StdoutTraces(RESOURCE, "1.2.3", 8080, lines.append).add(trace(host="\udcff"))
+    StdoutTraces(RESOURCE, "1.2.3", NAMING, lines.append).add(trace(host="\udcff"))
     said = [json.loads(line) for line in lines]
     assert [s["Name"] for s in said] == ["GET", "kn.queueproxy.proxy", "kn.queueproxy.wait", "HTTP GET"]
     assert said[0]["SpanContext"]["TraceID"] == bytes(range(16)).hex()
