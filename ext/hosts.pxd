@@ -14,6 +14,6 @@ cdef class HostRoutes:
     cdef int splits_taken
     cdef int rules_taken
 
-    cdef void fill(self, list paths, str hash, bint local) except *
+    cdef void fill(self, list paths, str hash) except *
     cdef void fill_path(self, route_path* to, tuple path) except *
     cdef header_rule* take_rules(self, dict fields) except NULL

@@ -27,29 +27,29 @@ cdef class HostRoutes:
                  set_headers   name -> value, overwritten; they win over those of a split
                  rewrite_host  in place of Host; empty: as it came
                  redirect      301 to https from cleartext listeners; over TLS its splits serve, if it has any
+                 local         for private listeners only
     hash     of the ingress, in place of `K-Network-Hash: override`
-    local    for private listeners only
     Raises   ValueError that names all that is wrong.
     """
 
-    def __cinit__(self, paths, str hash="", bint local=False):
+    def __cinit__(self, paths, str hash=""):
         problems = []
         plain = [checked(path, f"paths[{i}]", problems) for i, path in enumerate(paths)]
         if problems:
             raise ValueError("; ".join(problems))
-        self.fill(plain, hash, local)
+        self.fill(plain, hash)
 
     def __dealloc__(self):
         if self.c is not NULL:
             host_routes_drop(self.c)
 
-    cdef void fill(self, list paths, str hash, bint local) except *:
+    cdef void fill(self, list paths, str hash) except *:
         splits = sum([len(path[2]) for path in paths])
         rules = sum([len(path[1]) + sum([len(sets) for _, _, sets in path[2]]) for path in paths])
         self.c = host_routes_new(len(paths), splits, rules)
         if self.c is NULL:
             raise MemoryError()
-        self.c.local = local
+        self.c.local = bool(paths) and all([path[5] for path in paths])
         self.c.hash = kept(hash)
         for i, path in enumerate(paths):
             self.fill_path(&self.c.paths[<int>i], path)
@@ -57,11 +57,12 @@ cdef class HostRoutes:
     cdef void fill_path(self, route_path* to, tuple path) except *:
         cdef route_split* s
         cdef int i
-        prefix, matches, splits, host, redirect = path
+        prefix, matches, splits, host, redirect, local = path
         to.prefix = kept(prefix)
         if host:
             to.host = kept(host)
         to.redirect = redirect
+        to.local = local
         to.match_count = len(matches)
         to.matches = self.take_rules(matches)
         to.split_count = len(splits)
@@ -100,7 +101,7 @@ cdef text* kept(str value) except NULL:
 
 
 cdef tuple checked(path, str where, list problems):
-    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect); sets of the path are in all."""
+    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect, local); a split's sets have the path's."""
     matches = {name.lower(): value for name, value in path.headers.items()}
     problems += wrong_fields(path.headers, f"{where}.headers", False)
     problems += wrong_fields(path.set_headers, f"{where}.set_headers", True)
@@ -116,7 +117,7 @@ cdef tuple checked(path, str where, list problems):
         problems.append(f"{where}.splits: no split has any percent")
     if not path.splits and not path.redirect:
         problems.append(f"{where}.splits: there is none, and no redirect")
-    return path.prefix, matches, splits, path.rewrite_host, path.redirect
+    return path.prefix, matches, splits, path.rewrite_host, path.redirect, path.local
 
 
 cdef dict merged(split, path):

@@ -43,7 +43,7 @@ def fields(named: Mapping[str, str]) -> dict[str, str]:
 
 
 def routes(*paths: Path, hash: str = HASH, local: bool = False) -> HostRoutes:
-    return HostRoutes(paths, hash, local)
+    return HostRoutes([one.but(local=local or one.local) for one in paths], hash)
 
 
 class Gateway(Proxy):

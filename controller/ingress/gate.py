@@ -119,5 +119,5 @@ class Gate:
 
 
 def encode(delta: Delta) -> str:
-    """One frame."""
-    return json.dumps({"delta": document(delta)}, separators=(",", ":"))
+    """One frame: the same bytes for the same content, in whatever order it came together."""
+    return json.dumps({"delta": document(delta)}, separators=(",", ":"), sort_keys=True)

@@ -63,8 +63,11 @@ class IngressReconciler:
         """Targets that no route names any more; requests may wait for them still."""
         self._told: dict[Key, Endpoints] = {}
         """What the API server has not said yet."""
+        self._plain: dict[Key, set[translate.Backend]] = {}
+        """By Service: the ports of it that a gateway knows as targets, no revision being behind them."""
         observed.endpoints.listen(self._endpoints_changed)
         observed.revisions.listen(self._revision_changed)
+        observed.kube_services.listen(self._service_changed)
 
     async def __call__(self, key: Key) -> float | None:
         name = f"{key[0]}/{key[1]}"
@@ -119,6 +122,9 @@ class IngressReconciler:
     def _publish(self, hosts: dict[str, Host | None], backends: tuple[translate.Backend, ...]) -> None:
         """Targets before the hosts that name them, and away after them, in one change."""
         state = self._gate.state
+        for backend in backends:
+            if not backend.revision:
+                self._plain.setdefault((backend.namespace, backend.service), set()).add(backend)
         found = {backend.target: self._target(backend) for backend in backends}
         state.change(
             targets={name: target for name, (target, _) in found.items()},
@@ -169,6 +175,7 @@ class IngressReconciler:
     def _pass_on(self, item: Endpoints, *, is_gone: bool = False) -> None:
         """To gateways that know the revision."""
         if item.metadata.labels.get(SERVICE_TYPE_LABEL) != "Private":
+            self._refresh(item.key)
             return
         service = item.metadata.labels.get(SERVERLESS_SERVICE_LABEL, "")
         revision = self._observed.revisions.get(item.namespace, service)
@@ -180,6 +187,26 @@ class IngressReconciler:
             return
         found = endpoints_of(None if is_gone else item, serving_port(revision))
         if self._gate.state.change(endpoints={name: found}):
+            self._gate.publish()
+
+    def _service_changed(self, old: KubeService | None, new: KubeService | None) -> None:
+        item = new or old
+        if item is not None and (old is None or new is None or old.spec != new.spec):
+            self._refresh(item.key)
+
+    def _refresh(self, service: Key) -> None:
+        """What gateways know of a plain Service, as it is now."""
+        state = self._gate.state
+        known = {backend for backend in self._plain.get(service, ()) if state.has_target(backend.target)}
+        if not known:
+            self._plain.pop(service, None)
+            return
+        self._plain[service] = known
+        found = {backend.target: self._target(backend) for backend in known}
+        if state.change(
+            targets={name: target for name, (target, _) in found.items()},
+            endpoints={name: endpoints for name, (_, endpoints) in found.items()},
+        ):
             self._gate.publish()
 
     def _revision_changed(self, old: Revision | None, new: Revision | None) -> None:

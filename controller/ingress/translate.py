@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.api.meta import Resource as Object
-from controller.api.networking import CLUSTER_LOCAL, REDIRECTED, Ingress, IngressPath, IngressRule, IngressSplit
+from controller.api.networking import CLUSTER_LOCAL, REDIRECTED, Ingress, IngressPath, IngressSplit
 from controller.api.serving import Revision
-from dataplane.contract.routes import ANY_HOST, EXTERNAL, LOCAL, Host, Path, Split, Target
+from dataplane.contract.routes import ANY_HOST, Host, Path, Split, Target
 
 from .digest import digest
 
@@ -57,23 +57,19 @@ def backends_of(ingress: Ingress) -> tuple[Backend, ...]:
 def hosts_of(ingress: Ingress) -> dict[str, Host]:
     """What happens for each host of the Ingress.
 
-    Rules that share a host are merged in their order. One that is external in
-    any of them answers outside with its external paths only, so those come
-    from external rules; inside it has all of them.
+    Rules that share a host are merged in their order. Paths keep who may see
+    them: outside a host has those of its external rules, inside all (1.11).
     """
     made_of = digest(ingress)
-    collected: dict[str, list[tuple[IngressRule, Path]]] = {}
+    collected: dict[str, list[Path]] = {}
     for rule in ingress.spec.rules:
+        local = rule.visibility == CLUSTER_LOCAL
+        is_redirect = ingress.spec.http_option == REDIRECTED and not local
+        paths = [_path(path, is_redirect, local) for path in (rule.http.paths if rule.http else ())]
         for host in rule.hosts or (ANY_HOST,):
-            paths = rule.http.paths if rule.http else ()
-            collected.setdefault(host.lower(), []).extend((rule, _path(ingress, rule, path)) for path in paths)
+            collected.setdefault(host.lower(), []).extend(paths)
     return {
-        host: Host(
-            ingress=f"{ingress.namespace}/{ingress.name}",
-            hash=made_of,
-            paths=in_order(path for _, path in paths),
-            visibility=LOCAL if all(rule.visibility == CLUSTER_LOCAL for rule, _ in paths) else EXTERNAL,
-        )
+        host: Host(ingress=f"{ingress.namespace}/{ingress.name}", hash=made_of, paths=in_order(paths))
         for host, paths in collected.items()
     }
 
@@ -105,8 +101,7 @@ def _age(item: Object) -> tuple[str, str, str]:
     return item.metadata.creation_timestamp or "", item.namespace, item.name
 
 
-def _path(ingress: Ingress, rule: IngressRule, path: IngressPath) -> Path:
-    is_redirect = ingress.spec.http_option == REDIRECTED and rule.visibility != CLUSTER_LOCAL
+def _path(path: IngressPath, is_redirect: bool, local: bool) -> Path:
     return Path(
         splits=tuple(_split(path, split) for split in path.splits if _percent(path, split) > 0),
         prefix=path.path or "/",
@@ -114,6 +109,7 @@ def _path(ingress: Ingress, rule: IngressRule, path: IngressPath) -> Path:
         set_headers=path.append_headers,
         rewrite_host=path.rewrite_host,
         redirect=is_redirect,
+        local=local,
     )
 
 

@@ -37,10 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUBPROTOCOL = "penstock.routes.v1"
-
-EXTERNAL, LOCAL = "external", "local"
-"""Visibilities: an external host answers on every listener, a local one on the private ones only."""
+SUBPROTOCOL = "penstock.routes.v2"
+"""In version 1 the visibility was the host's: whoever does not know the path's would show what is local."""
 
 ANY_HOST = "*"
 
@@ -95,7 +93,9 @@ class Path(Record):
     rewrite_host: str = ""
     """In place of Host; empty: as it came."""
     redirect: bool = False
-    """301 to https on cleartext listeners (1.12); over TLS its splits serve."""
+    """301 to https on cleartext listeners, public and private (1.12); over TLS its splits serve."""
+    local: bool = False
+    """Answers on private listeners only; on public ones it is as if it were not there (1.11)."""
 
 
 class Host(Record):
@@ -107,7 +107,6 @@ class Host(Record):
     """Of that object; in place of `K-Network-Hash: override` (1.9)."""
     paths: tuple[Path, ...]
     """In the order in which they are tried: longest prefix first, then as listed (1.18)."""
-    visibility: str = EXTERNAL
 
 
 class Certificate(Record):
@@ -159,12 +158,10 @@ _PATH = record_of(
         "set_headers": _HEADERS,
         "rewrite_host": text,
         "redirect": truth,
+        "local": truth,
     },
 )
-_HOST = record_of(
-    Host,
-    {"ingress": text, "hash": text, "paths": list_of(_PATH), "visibility": one_of(EXTERNAL, LOCAL)},
-)
+_HOST = record_of(Host, {"ingress": text, "hash": text, "paths": list_of(_PATH)})
 _CERTIFICATE = record_of(Certificate, {"hosts": list_of(text), "chain": text, "key": text})
 _DELTA = record_of(
     Delta,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dataplane.bounds import carrier_bounds
 from dataplane.config.gateway import GatewaySettings
-from dataplane.contract.routes import LOCAL, Delta, Host, Target
+from dataplane.contract.routes import Delta, Host, Target
 from dataplane.plan import NS_PER_S, trace_terms
 from ext.hosts import HostRoutes
 from ext.live import Live
@@ -53,7 +53,7 @@ def next_plan(live: Live, settings: GatewaySettings, before: Plan, delta: Delta)
 
 def host_routes(host: Host) -> HostRoutes:
     """What the engine keeps of a host. Raises ValueError for what no request could carry."""
-    return HostRoutes(host.paths, hash=host.hash, local=host.visibility == LOCAL)
+    return HostRoutes(host.paths, hash=host.hash)
 
 
 def target_terms(target: Target) -> dict[str, object]:

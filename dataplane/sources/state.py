@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dataplane.contract.document import document
-from dataplane.contract.routes import Certificate, Delta, Endpoint, Host, Target
+from dataplane.contract.document import DocumentError, document
+from dataplane.contract.routes import SUBPROTOCOL, Certificate, Delta, Endpoint, Host, Target, read_delta
+from dataplane.contract.values import quoted
 
 
 class RouteState:
@@ -49,7 +50,7 @@ class RouteState:
         self.version = delta.version
 
     def document(self) -> dict[str, Any]:
-        """All of it, as the content of a `delta` message."""
+        """All of it, as `read_kept` reads it. Nested, so that a gateway of version 1 refuses it."""
         whole = Delta(
             version=max(self.version, 1),
             hosts=self._hosts,
@@ -57,4 +58,29 @@ class RouteState:
             endpoints=self._endpoints,
             certificates=self._certificates,
         )
-        return document(whole)
+        return {"protocol": SUBPROTOCOL, "delta": document(whole)}
+
+
+def read_kept(value: Any) -> Delta:
+    """A state that was kept: of this version, or of version 1, where a whole host was local or not.
+
+    Raises  DocumentError.
+    """
+    if not isinstance(value, dict) or "protocol" not in value:
+        return read_delta(_from_version_1(value))
+    if value["protocol"] != SUBPROTOCOL:
+        raise DocumentError([f"protocol: {quoted(str(value['protocol']))} is not {SUBPROTOCOL}"])
+    return read_delta(value.get("delta"))
+
+
+def _from_version_1(value: Any) -> Any:
+    """The paths of a local host are local."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        for host in value.get("hosts", {}).values():
+            if host.get("visibility") == "local":
+                host["paths"] = [{**path, "local": True} for path in host["paths"]]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DocumentError(["hosts: are not as version 1 has them"]) from error
+    return value

@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 from dataplane.contract.document import DocumentError
 from dataplane.contract.routes import SUBPROTOCOL, Delta, read_delta
 
-from .state import RouteState
+from .state import RouteState, read_kept
 
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 3.0
 """Between two tries to reach the controller; doubled each time, less a random half."""
@@ -63,7 +63,7 @@ class RouteStream:
         if self._kept is None or not self._kept.exists():
             return False
         try:
-            delta = read_delta(json.loads(self._kept.read_text()))
+            delta = read_kept(json.loads(self._kept.read_text()))
         except (OSError, ValueError) as error:
             self._tell(f"{self._kept} cannot be used, and is left out: {error}")
             return False

@@ -105,16 +105,17 @@ cdef bint headers_match(const route_path* p, const head* h) noexcept nogil:
     return True
 
 
-cdef const route_path* match_path(const host_routes* r, const head* h, bint secure) noexcept nogil:
-    """The first that matches; NULL when none does. Over TLS there is nothing to redirect."""
+cdef const route_path* match_path(const host_routes* r, const head* h, bint secure, bint private) noexcept nogil:
+    """The first that matches and may be seen; NULL when none does. Over TLS there is nothing to redirect."""
     cdef span path = head_path(h)
     cdef const route_path* p = r.paths
     cdef const route_path* end = p + r.path_count
     if path.len == 0 and h.method == METHOD_OPTIONS:
         path = span_of(b"*", 1)
     while p < end:
-        if prefix_matches(p.prefix, path) and headers_match(p, h) and (p.split_count or not secure):
-            return p
+        if (private or not p.local) and (p.split_count or not secure):
+            if prefix_matches(p.prefix, path) and headers_match(p, h):
+                return p
         p += 1
     return NULL
 

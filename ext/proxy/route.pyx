@@ -247,7 +247,7 @@ cdef target* target_routed(exchange* x, const service* s) noexcept nogil:
     if plan.hosts is not NULL:
         routes = match_host(plan.hosts, x.request.authority, s.private)
     if routes is not NULL:
-        path = match_path(routes, x.request, secure)
+        path = match_path(routes, x.request, secure, s.private)
     if path is NULL:
         exchange_fail(x, NO_ROUTE)
         return NULL

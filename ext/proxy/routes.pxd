@@ -45,11 +45,12 @@ cdef struct route_path:
     uint16_t match_count
     uint16_t split_count
     bint redirect            # to https, from cleartext listeners
+    bint local               # for private listeners only
 
 cdef struct host_routes:
     uint64_t shares
     text* hash               # shares: of the ingress, for K-Network-Hash
-    bint local               # for private listeners only
+    bint local               # all of its paths are: nobody else sees the host
     int path_count
     route_path* paths        # owns: one piece of memory, with everything behind it
     int split_count          # of all paths

@@ -55,13 +55,13 @@ cdef class Lookup:
     def path(self, Plan plan not None, bint private, bint secure):
         """(hash of the routes, index of the path); None when there is no route."""
         cdef host_routes* r = match_host(plan.c.hosts, self.h.authority, private)
-        cdef const route_path* p = NULL if r is NULL else match_path(r, &self.h, secure)
+        cdef const route_path* p = NULL if r is NULL else match_path(r, &self.h, secure, private)
         return None if p is NULL else (shown(r.hash), p - r.paths)
 
     def split(self, Plan plan not None, uint64_t random):
         """(target, sets by name) that this number leads to, on a private cleartext listener."""
         cdef host_routes* r = match_host(plan.c.hosts, self.h.authority, True)
-        cdef const route_split* s = match_split(match_path(r, &self.h, False), random)
+        cdef const route_split* s = match_split(match_path(r, &self.h, False, True), random)
         cdef int i
         return shown(s.target), {shown(s.sets[i].name): shown(s.sets[i].value) for i in range(s.set_count)}
 
@@ -69,9 +69,11 @@ cdef class Lookup:
         """What a lookup of host and path takes, mean."""
         cdef uint64_t start = clock_now_ns()
         cdef uint64_t found = 0
+        cdef host_routes* routes
         cdef int _i
         for _i in range(rounds):
-            found += match_path(match_host(plan.c.hosts, self.h.authority, True), &self.h, False) is not NULL
+            routes = match_host(plan.c.hosts, self.h.authority, True)
+            found += match_path(routes, &self.h, False, True) is not NULL
         if found != <uint64_t>rounds:
             raise ValueError("there is no route")
         return (clock_now_ns() - start) / rounds

@@ -1,11 +1,14 @@
 """Both ends of what the planes say to each other: gateway and gate, activator and intake, over real WebSockets."""
 
 import asyncio
+import json
 import time
 from contextlib import asynccontextmanager
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
+from websockets.exceptions import WebSocketException
 
 from controller.autoscaler.intake import Intake
 from controller.ingress.gate import Gate
@@ -96,6 +99,46 @@ async def test_a_state_file_that_cannot_be_read_is_left_out(tmp_path):
     stream = RouteStream("ws://127.0.0.1:1", "g-0", Engine().use, said.append, kept)
     assert not await stream.restore()
     assert 'targets["a"]' in said[0]
+
+
+async def test_a_state_file_of_version_1_keeps_local_hosts_local(tmp_path):
+    kept, engine = tmp_path / "routes.json", Engine()
+    paths = [{"splits": [{"target": "ns/a"}]}, {"prefix": "/b", "splits": [{"target": "ns/a"}]}]
+    host = {"ingress": "ns/a", "hash": "0", "paths": paths}
+    kept.write_text(json.dumps({"version": 5, "hosts": {"a.ns": {**host, "visibility": "local"}, "a.example": host}}))
+    stream = RouteStream("ws://127.0.0.1:1", "g-0", engine.use, print, kept)
+    assert await stream.restore()
+    hosts = (await engine.used.get()).hosts
+    assert {name: [path.local for path in host.paths] for name, host in hosts.items()} == {
+        "a.ns": [True, True],
+        "a.example": [False, False],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"protocol": "penstock.routes.v9", "delta": {"version": 1}}', 'protocol: "penstock.routes.v9" is not'),
+        ('{"protocol": 2, "delta": {"version": 1}}', 'protocol: "2" is not'),
+        ('{"protocol": "penstock.routes.v2"}', "delta"),
+        ('{"version": 1, "hosts": {"a": {"visibility": "local", "paths": 5}}}', "version 1"),
+        ('{"version": 1, "hosts": []}', "version 1"),
+        ("[]", "no object"),
+    ],
+)
+async def test_a_state_file_of_another_version_is_left_out(tmp_path, text, problem):
+    kept, said = tmp_path / "routes.json", []
+    kept.write_text(text)
+    assert not await RouteStream("ws://127.0.0.1:1", "g-0", Engine().use, said.append, kept).restore()
+    assert problem in said[0]
+
+
+async def test_a_gateway_of_another_version_is_sent_away():
+    async with gate_of(GateState()) as (gate, address):
+        with pytest.raises(WebSocketException):
+            async with connect(address, subprotocols=["penstock.routes.v1"]):
+                pass
+        assert gate.count == 0
 
 
 class Counters:

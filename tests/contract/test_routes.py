@@ -35,13 +35,14 @@ SPLITS = st.one_of(
     st.tuples(st.builds(Split, target=NAMES, set_headers=HEADERS)),
     st.tuples(st.builds(Split, target=NAMES, percent=st.just(30)), st.builds(Split, target=NAMES, percent=st.just(70))),
 )
-PATHS = st.builds(Path, splits=SPLITS, prefix=NAMES, headers=HEADERS, set_headers=HEADERS, rewrite_host=NAMES)
+PATHS = st.builds(
+    Path, splits=SPLITS, prefix=NAMES, headers=HEADERS, set_headers=HEADERS, rewrite_host=NAMES, local=st.booleans()
+)
 HOSTS = st.builds(
     Host,
     ingress=NAMES,
     hash=NAMES,
     paths=st.lists(PATHS, max_size=3).map(tuple),
-    visibility=st.sampled_from(["external", "local"]),
 )
 ENDPOINTS = st.lists(st.builds(Endpoint, address=NAMES, port=st.integers(1, 65535)), max_size=3).map(tuple)
 CERTIFICATES = st.builds(Certificate, hosts=st.tuples(NAMES), chain=NAMES, key=NAMES)

@@ -40,7 +40,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def to(target: str, ingress: str = "ns/route", **more: object) -> Host:
-    return Host(ingress=ingress, hash="c0ffee", paths=(Path(splits=(Split(target=target),)),), **more)
+    return Host(ingress=ingress, hash="c0ffee", paths=(Path(splits=(Split(target=target),), **more),))
 
 
 class App:
@@ -144,7 +144,7 @@ async def test_hosts_lead_to_their_targets_and_others_nowhere(world: World) -> N
     assert (await world.ask("a.example")).status_code == 404
     await world.publish(
         targets={"ns/svc:80": Target()},
-        hosts={"a.example": to("ns/svc:80"), "a.ns": to("ns/svc:80", visibility="local")},
+        hosts={"a.example": to("ns/svc:80"), "a.ns": to("ns/svc:80", local=True)},
         endpoints={"ns/svc:80": (world.endpoint,)},
     )
     answer = await world.ask("A.example:8080", "/x?y")

@@ -140,6 +140,13 @@ def test_a_redirect_is_one_path_among_others(g):
     assert g.to("one.example", "/").status == 301
 
 
+@pytest.mark.spec("NW-108", "NW-109")
+def test_inside_what_is_external_is_redirected_and_what_is_local_is_not(g):
+    g.route({"one.example": routes(path("/in", "a", local=True), path("/", "a", redirect=True))})
+    assert g.to_private("one.example", "/in").status == 200
+    assert g.to_private("one.example", "/").status == g.to("one.example", "/").status == 301
+
+
 def test_http_1_0_without_a_host_is_not_redirected(g):
     g.route({"*": routes(path("/", redirect=True))})
     line = g.connect()

@@ -137,6 +137,30 @@ def test_a_local_host_does_not_hide_a_wildcard_from_the_public(g):
     assert who(g.to_private("a.example")) == "a"
 
 
+@pytest.mark.spec("NW-122", "NW-096")
+def test_a_host_of_both_kinds_shows_outside_only_what_is_external(g):
+    g.route({"one.example": routes(path("/in", "a", local=True), path("/out", "b"), path("/", "c", local=True))})
+    for target in ("/in", "/", "/ou"):
+        assert (g.to("one.example", target).status, g.to("one.example", target).body) == (404, b"")
+    assert who(g.to("one.example", "/out/x")) == who(g.to_private("one.example", "/out/x")) == "b"
+    assert who(g.to_private("one.example", "/in")) == "a"
+    assert who(g.to_private("one.example", "/ou")) == "c"
+
+
+def test_a_local_path_does_not_hide_an_external_one_behind_it(g):
+    g.route({"one.example": routes(path("/", "a", local=True), path("/", "b"))})
+    assert who(g.to("one.example")) == "b"
+    assert who(g.to_private("one.example")) == "a"
+
+
+@pytest.mark.spec("NW-093", "NW-094")
+@pytest.mark.parametrize("host", ["hello.default", "hello.default.svc.cluster.local:80", "vanity.example", "x"])
+def test_the_private_listener_takes_any_host_in_cleartext(g, host):
+    g.route({"*": routes(path("/", "a"), local=True)})
+    assert who(g.to_private(host)) == "a"
+    assert g.to(host).status == 404
+
+
 @pytest.mark.spec("NW-074", "NW-075", "NW-095")
 def test_splits_get_their_share_and_nobody_gets_more_than_nothing_of_none(g, pods):
     weights = (1, 2, 4, 8, 16, 32, 37, 0, 0, 0)

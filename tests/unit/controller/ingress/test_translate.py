@@ -6,7 +6,7 @@ import pytest
 from controller.api.networking import Ingress
 from controller.ingress.digest import digest
 from controller.ingress.translate import backends_of, hosts_of, owner_of
-from dataplane.contract.routes import EXTERNAL, LOCAL, Path, Split
+from dataplane.contract.routes import Path, Split
 
 
 def ingress(spec, name="blah", namespace="ns", created="2026-01-01T00:00:00Z"):
@@ -86,9 +86,22 @@ def test_a_local_rule_is_no_external_host():
             }
         )
     )
-    assert {name: host.visibility for name, host in made.items()} == {"blah.ns": LOCAL, "blah.example.com": EXTERNAL}
+    assert {name: [path.local for path in host.paths] for name, host in made.items()} == {
+        "blah.ns": [True],
+        "blah.example.com": [False],
+    }
 
 
+@pytest.mark.spec("NW-122")
+def test_a_host_of_both_kinds_of_rules_keeps_for_each_path_who_may_see_it():
+    inside = {"path": "/inside", "splits": [split("in")]}
+    outside = {"path": "/outside", "splits": [split("out")]}
+    made = hosts_of(ingress({"rules": [rule(inside, visibility="ClusterLocal"), rule(outside)]}))
+    (host,) = made.values()
+    assert [(path.prefix, path.local) for path in host.paths] == [("/outside", False), ("/inside", True)]
+
+
+@pytest.mark.spec("NW-109")
 def test_a_redirect_is_only_for_external_hosts():
     made = hosts_of(
         ingress(
@@ -102,7 +115,7 @@ def test_a_redirect_is_only_for_external_hosts():
         )
     )
     assert made["a.example.com"].paths == (Path(splits=(Split(target="ns/blah:80"),), redirect=True),)
-    assert made["blah.ns"].paths == (Path(splits=(Split(target="ns/blah:80"),)),)
+    assert made["blah.ns"].paths == (Path(splits=(Split(target="ns/blah:80"),), local=True),)
 
 
 def test_the_older_one_owns_a_host():

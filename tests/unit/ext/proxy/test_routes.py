@@ -28,20 +28,22 @@ MATCHES = st.dictionaries(FIELD_NAMES, VALUES, max_size=2)
 def paths(draw):
     redirect = draw(st.booleans())
     splits = () if redirect and draw(st.booleans()) else (Split(target="t"),)
-    return Path(prefix=draw(PREFIXES), headers=draw(MATCHES), splits=splits, redirect=redirect)
+    return Path(
+        prefix=draw(PREFIXES), headers=draw(MATCHES), splits=splits, redirect=redirect, local=draw(st.booleans())
+    )
 
 
 class Host:
     """Routes as the model sees them, and as the engine does."""
 
-    def __init__(self, paths, hash, local):
+    def __init__(self, paths, hash):
         self.paths = paths
         self.hash = hash
-        self.local = local
-        self.made = HostRoutes(paths, hash, local)
+        self.local = bool(paths) and all(path.local for path in paths)
+        self.made = HostRoutes(paths, hash)
 
 
-HOSTS = st.builds(Host, st.lists(paths(), max_size=3), st.text("0123456789abcdef", max_size=3), st.booleans())
+HOSTS = st.builds(Host, st.lists(paths(), max_size=3), st.text("0123456789abcdef", max_size=3))
 CHANGES = st.lists(st.dictionaries(NAMES, st.one_of(st.none(), HOSTS), min_size=1, max_size=6), min_size=1, max_size=3)
 
 
@@ -85,7 +87,7 @@ def expected(hosts, request, private, secure):
             target = f"/{target}"
     found = chosen_host(hosts, host, private)
     for i, path in enumerate(found.paths if found else ()):
-        if fits(path, target, fields) and (path.splits or not secure):
+        if fits(path, target, fields) and (path.splits or not secure) and (private or not path.local):
             return found.hash, i
     return None
 
