@@ -85,4 +85,5 @@ FIGURES = [
     Figure("RSS with traces by HTTP", "memory", "traces_http_mib", "alone", 28, unit="MiB"),
     Figure("RSS with traces by gRPC", "memory", "traces_grpc_mib", "alone", 44, unit="MiB"),
     Figure("idle CPU", "idle-cpu", "percent", "alone", 0.1, unit="% of a core"),
+    Figure("gateway with 1,000 routes: CPU per request", "gateway", "cpu_us", "ratio", 1.0, "nginx"),
 ]
