@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from loadtests.compare import counting, environment, footprint, gateway, latency, report, throughput
+from loadtests.compare import activator, counting, environment, footprint, gateway, latency, report, throughput
 from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.callers import raise_file_limit
 from loadtests.compare.figures import FIGURES
@@ -24,7 +24,14 @@ from loadtests.settings import Settings
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
-ALL: list[Case] = [*throughput.CASES, *latency.CASES, *footprint.CASES, *counting.CASES, *gateway.CASES]
+ALL: list[Case] = [
+    *throughput.CASES,
+    *latency.CASES,
+    *footprint.CASES,
+    *counting.CASES,
+    *gateway.CASES,
+    *activator.CASES,
+]
 CASES = {case.name: case for case in ALL}
 
 

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import statistics
+import threading
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
+from controller.ingress.gate import Gate
+from controller.ingress.state import GateState
 from dataplane.contract.document import document
 from dataplane.contract.routes import Delta, Endpoint, Host, Path, Split, Target
-from loadtests.compare.bench import US, Case
+from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.load import Load, wrk
 from loadtests.compare.peers import CONF, Nginx, Peer, Place, Running, Setup
 from loadtests.compare.throughput import Throughput
+from loadtests.origin.server import Origin
 from loadtests.process import free_port
 from loadtests.sidecar import BINARY
 from loadtests.tools import program
 
 ROUTES = 1000
+MANY = 5000
+CHANGES = 200
 CONNECTIONS = 64
+MIB = 1 << 20
+PATIENCE_S = 30.0
+# the gateway writes its state to a file a second after the last change
+SETTLE_S = 2.0
 
 
 def host(number: int) -> str:
@@ -104,10 +120,94 @@ def over_hosts(proxy: Running, seconds: float, cpu: int | None) -> Load:
     return wrk(url, connections=CONNECTIONS, seconds=seconds, cpu=cpu, script=CONF / "hosts.lua")
 
 
+class Controller:
+    """The part of our controller that pushes routes, on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._state = GateState()
+        self._gate = Gate(self._state)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.port = int(self._do(self._start()))
+
+    def __enter__(self) -> Controller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def change(self, delta: Delta) -> float:
+        """Seconds from the push to the word that every worker of the gateway uses it."""
+        return float(self._do(self._change(delta)))
+
+    async def _start(self) -> int:
+        bound: asyncio.Future[int] = self._loop.create_future()
+        self._serving = asyncio.create_task(self._gate.run("127.0.0.1", 0, bound))
+        return await bound
+
+    async def _stop(self) -> None:
+        self._serving.cancel()
+        await asyncio.wait([self._serving])
+
+    async def _change(self, delta: Delta) -> float:
+        began_s = time.perf_counter()
+        self._state.change(hosts=delta.hosts, targets=delta.targets, endpoints=delta.endpoints)
+        self._gate.publish()
+        await self._gate.applied(self._state.version)
+        return time.perf_counter() - began_s
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+
+
+class ManyRoutes:
+    """A case: a gateway with two workers and a controller that gives it 5,000 hosts, then moves one after another.
+
+    Records rss_mib, once all is done; change_ms, from the controller's push of
+    one host to its hearing that every worker uses it; and its 99th percentile
+    change_p99_ms.
+    """
+
+    name = "gateway-5000"
+    title = f"gateway: {MANY:,} hosts"
+
+    def run(self, bench: Bench) -> None:
+        """A process of its own each time."""
+        with Origin(cpu=bench.load_cpu) as origin:
+            for _ in range(bench.few):
+                measure = partial(self._round, origin.port)
+                bench.try_round(self.name, US, measure, ("rss_mib", "change_ms", "change_p99_ms"))
+
+    def _round(self, origin_port: int) -> dict[str, float]:
+        with (
+            Controller() as controller,
+            Running(Gateway(0, controller=controller.port, workers=2), Setup(), origin_port) as ours,
+        ):
+            whole = routes(MANY, origin_port)
+            controller.change(whole)
+            ours.wait_ready()
+            took_ms = []
+            for number in range(CHANGES):
+                moved = route(f"bench/s{number + 1:04}-00001")
+                took_ms.append(1000 * controller.change(Delta(version=1, hosts={host(number): moved})))
+            time.sleep(SETTLE_S)
+            ours.process.check()
+            return {
+                "rss_mib": ours.process.rss_bytes() / MIB,
+                "change_ms": statistics.median(took_ms),
+                "change_p99_ms": statistics.quantiles(took_ms, n=100)[98],
+            }
+
+
 PEERS = (Gateway(ROUTES), NginxRoutes(ROUTES))
 
 CASES: list[Case] = [
     Throughput(
         "gateway", f"gateway: {ROUTES:,} hosts in turn, {CONNECTIONS} connections", Setup(), over_hosts, peers=PEERS
     ),
+    ManyRoutes(),
 ]
