@@ -41,6 +41,7 @@ LIMIT = 100
 MIB = 1 << 20
 PATIENCE_S = 30.0
 LOOK_S = 0.2
+GIVEN_BACK_S = 4
 Json = dict[str, Any]
 
 
@@ -233,14 +234,12 @@ class Held:
         return {"held_mib": (held - before) / MIB, "back_mib": (back - before) / MIB}
 
     def _settled(self, ours: Running) -> float:
-        """The resident set once it no longer shrinks."""
-        last = ours.process.rss_bytes()
-        while True:
+        """The smallest resident set within a few seconds: memory is given back a moment later."""
+        seen = []
+        for _ in range(GIVEN_BACK_S):
             time.sleep(1)
-            now = ours.process.rss_bytes()
-            if now >= last:
-                return now
-            last = now
+            seen.append(ours.process.rss_bytes())
+        return min(seen)
 
 
 CASES: list[Case] = [Cost(), Held()]
