@@ -107,16 +107,17 @@ class Bench:
 
     @contextmanager
     def running(
-        self, case: str, setup: Setup, origin_port: int, own: Sequence[Peer] = ()
+        self, case: str, setup: Setup, origin_port: int, own: Sequence[Peer] | None = None
     ) -> Iterator[dict[str, Running]]:
         """All peers that support `setup`, started and ready; those that fail are noted and left out.
 
         own  in place of the run's peers; of those, one that the run leaves out is left out here, too
         """
-        chosen = {peer.name for peer in self.peers}
+        names = {peer.name for peer in self.peers}
+        chosen = self.peers_of(case) if own is None else [peer for peer in own if peer.name in names]
         with ExitStack() as stack:
             started: dict[str, Running] = {}
-            for peer in [one for one in own if one.name in chosen] or self.peers_of(case):
+            for peer in chosen:
                 if not peer.supports(setup):
                     continue
                 try:

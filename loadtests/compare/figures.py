@@ -91,4 +91,5 @@ FIGURES = [
     Figure("RSS more after them", "held", "back_mib", "alone", 2, unit="MiB"),
     Figure("gateway: RSS with 5,000 routes", "gateway-5000", "rss_mib", "alone", 48, unit="MiB"),
     Figure("gateway: one change of 5,000 routes in use", "gateway-5000", "change_ms", "alone", 10, unit="ms"),
+    Figure("gateway, activator and sidecar, added at 800/s, p50", "whole-path", "added_p50_us", "ratio", 3, "nginx"),
 ]

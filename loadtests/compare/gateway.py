@@ -8,7 +8,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -64,9 +64,12 @@ class Gateway(Peer):
 
     name = US
 
-    def __init__(self, count: int, *, controller: int = 0, workers: int = 1) -> None:
-        """controller  its port; 0: nobody is there."""
-        self._count = count
+    def __init__(self, given: Callable[[int], Delta] | None = None, *, controller: int = 0, workers: int = 1) -> None:
+        """
+        given       the last state, by the port of whom it stands in front of
+        controller  its port; 0: nobody is there
+        """
+        self._given = given
         self._controller = controller
         self._workers = workers
 
@@ -74,9 +77,8 @@ class Gateway(Peer):
         return ""
 
     def command(self, setup: Setup, place: Place) -> list[str]:
-        if not self._controller:
-            kept = document(routes(self._count, place.origin_port))
-            (place.dir / "routes.json").write_text(json.dumps(kept))
+        if self._given is not None:
+            (place.dir / "routes.json").write_text(json.dumps(document(self._given(place.origin_port))))
         return [str(BINARY.with_name("penstock-gateway"))]
 
     def environment(self, setup: Setup, place: Place) -> dict[str, str]:
@@ -185,7 +187,7 @@ class ManyRoutes:
     def _round(self, origin_port: int) -> dict[str, float]:
         with (
             Controller() as controller,
-            Running(Gateway(0, controller=controller.port, workers=2), Setup(), origin_port) as ours,
+            Running(Gateway(controller=controller.port, workers=2), Setup(), origin_port) as ours,
         ):
             whole = routes(MANY, origin_port)
             controller.change(whole)
@@ -203,7 +205,7 @@ class ManyRoutes:
             }
 
 
-PEERS = (Gateway(ROUTES), NginxRoutes(ROUTES))
+PEERS = (Gateway(partial(routes, ROUTES)), NginxRoutes(ROUTES))
 
 CASES: list[Case] = [
     Throughput(

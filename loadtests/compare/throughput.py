@@ -27,7 +27,13 @@ class Throughput:
     __slots__ = ("drive", "name", "peers", "setup", "title", "unit")
 
     def __init__(
-        self, name: str, title: str, setup: Setup, drive: Drive, unit: str = "request", peers: Sequence[Peer] = ()
+        self,
+        name: str,
+        title: str,
+        setup: Setup,
+        drive: Drive,
+        unit: str = "request",
+        peers: Sequence[Peer] | None = None,
     ) -> None:
         """peers  that are measured in place of the run's."""
         self.name = name
