@@ -12,7 +12,17 @@ import sys
 import time
 from pathlib import Path
 
-from loadtests.compare import counting, environment, footprint, latency, report, throughput
+from loadtests.compare import (
+    activator,
+    counting,
+    environment,
+    footprint,
+    gateway,
+    latency,
+    report,
+    throughput,
+    wholepath,
+)
 from loadtests.compare.bench import US, Bench, Case
 from loadtests.compare.callers import raise_file_limit
 from loadtests.compare.figures import FIGURES
@@ -24,7 +34,10 @@ from loadtests.settings import Settings
 from loadtests.tools import ToolError
 
 RESULTS = Path(__file__).parent.parent / "results"
-ALL: list[Case] = [*throughput.CASES, *latency.CASES, *footprint.CASES, *counting.CASES]
+ALL: list[Case] = [
+    *throughput.CASES, *latency.CASES, *footprint.CASES, *counting.CASES,
+    *gateway.CASES, *activator.CASES, *wholepath.CASES,
+]  # fmt: skip
 CASES = {case.name: case for case in ALL}
 
 

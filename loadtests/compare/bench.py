@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
@@ -106,11 +106,18 @@ class Bench:
         return names[by:] + names[:by]
 
     @contextmanager
-    def running(self, case: str, setup: Setup, origin_port: int) -> Iterator[dict[str, Running]]:
-        """All peers that support `setup`, started and ready; those that fail are noted and left out."""
+    def running(
+        self, case: str, setup: Setup, origin_port: int, own: Sequence[Peer] | None = None
+    ) -> Iterator[dict[str, Running]]:
+        """All peers that support `setup`, started and ready; those that fail are noted and left out.
+
+        own  in place of the run's peers; of those, one that the run leaves out is left out here, too
+        """
+        names = {peer.name for peer in self.peers}
+        chosen = self.peers_of(case) if own is None else [peer for peer in own if peer.name in names]
         with ExitStack() as stack:
             started: dict[str, Running] = {}
-            for peer in self.peers_of(case):
+            for peer in chosen:
                 if not peer.supports(setup):
                     continue
                 try:

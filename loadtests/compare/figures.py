@@ -85,4 +85,11 @@ FIGURES = [
     Figure("RSS with traces by HTTP", "memory", "traces_http_mib", "alone", 28, unit="MiB"),
     Figure("RSS with traces by gRPC", "memory", "traces_grpc_mib", "alone", 44, unit="MiB"),
     Figure("idle CPU", "idle-cpu", "percent", "alone", 0.1, unit="% of a core"),
+    Figure("gateway with 1,000 routes: CPU per request", "gateway", "cpu_us", "ratio", 1.0, "nginx"),
+    Figure("activator: CPU per request", "activator", "cpu_us", "ratio", 1.3, "sidecar"),
+    Figure("RSS more with 10,000 requests held", "held", "held_mib", "alone", 64, unit="MiB"),
+    Figure("RSS more after them", "held", "back_mib", "alone", 2, unit="MiB"),
+    Figure("gateway: RSS with 5,000 routes", "gateway-5000", "rss_mib", "alone", 48, unit="MiB"),
+    Figure("gateway: one change of 5,000 routes in use", "gateway-5000", "change_ms", "alone", 10, unit="ms"),
+    Figure("gateway, activator and sidecar, added at 800/s, p50", "whole-path", "added_p50_us", "ratio", 3, "nginx"),
 ]

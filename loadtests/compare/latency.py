@@ -32,6 +32,7 @@ class OpenLoop:
 
     name = "open-loop"
     title = f"1 KiB, open loop at {RATE:,} requests/s"
+    rate = RATE
 
     def run(self, bench: Bench) -> None:
         """Twice the rounds of other cases, of two seconds each: a percentile lives on the rare requests."""
@@ -41,16 +42,20 @@ class OpenLoop:
         ):
             targets = {DIRECT: f"{ADDRESS}:{origin.port}"}
             targets |= {name: f"{proxy.address}:{proxy.port}" for name, proxy in running.items()}
-            for number in range(2 * bench.rounds):
-                order = bench.in_turns(number, list(targets))
-                try:
-                    self._round(bench, {who: targets[who] for who in order})
-                except (LoadError, ProcessError, ToolError, OSError) as e:
-                    bench.fail(self.name, "all", e)
+            self.all_rounds(bench, targets, 2 * bench.rounds)
+
+    def all_rounds(self, bench: Bench, targets: dict[str, str], rounds: int) -> None:
+        """targets  `address:port` by the name of the column; DIRECT is the origin"""
+        for number in range(rounds):
+            order = bench.in_turns(number, list(targets))
+            try:
+                self._round(bench, {who: targets[who] for who in order})
+            except (LoadError, ProcessError, ToolError, OSError) as e:
+                bench.fail(self.name, "all", e)
 
     def _round(self, bench: Bench, targets: dict[str, str]) -> None:
         loads = open_loop(
-            list(targets.values()), "/", rate=RATE, connections=CONNECTIONS, seconds=2, cpu=bench.load_cpu
+            list(targets.values()), "/", rate=self.rate, connections=CONNECTIONS, seconds=2, cpu=bench.load_cpu
         )
         seen = dict(zip(targets, loads, strict=True))
         for who, load in seen.items():

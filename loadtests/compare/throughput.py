@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from loadtests.compare.bench import Bench
 from loadtests.compare.load import Load, LoadError, h2load, wrk
-from loadtests.compare.peers import CONF, Running, Setup
+from loadtests.compare.peers import CONF, Peer, Running, Setup
 from loadtests.origin.server import Origin
 
 Drive = Callable[[Running, float, int | None], Load]
@@ -24,26 +24,40 @@ class Throughput:
     is for each MiB) and rate (requests in a second).
     """
 
-    __slots__ = ("drive", "name", "setup", "title", "unit")
+    __slots__ = ("drive", "name", "peers", "setup", "title", "unit")
 
-    def __init__(self, name: str, title: str, setup: Setup, drive: Drive, unit: str = "request") -> None:
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        setup: Setup,
+        drive: Drive,
+        unit: str = "request",
+        peers: Sequence[Peer] | None = None,
+    ) -> None:
+        """peers  that are measured in place of the run's."""
         self.name = name
         self.title = title
         self.setup = setup
         self.drive = drive
         self.unit = unit
+        self.peers = peers
 
     def run(self, bench: Bench) -> None:
         """All rounds, all peers in turns."""
         with (
             Origin(h2c=self.setup.up == "h2c", cpu=bench.load_cpu) as origin,
-            bench.running(self.name, self.setup, origin.port) as running,
+            bench.running(self.name, self.setup, origin.port, self.peers) as running,
         ):
-            with ThreadPoolExecutor() as together:
-                list(together.map(partial(self._warm_up, bench), running.values()))
-            for number in range(bench.rounds):
-                for peer in bench.in_turns(number, list(running)):
-                    bench.try_round(self.name, peer, partial(self._round, bench, running[peer]), METRICS)
+            self.all_rounds(bench, running)
+
+    def all_rounds(self, bench: Bench, running: Mapping[str, Running]) -> None:
+        """Of proxies that are started, by the name of their column."""
+        with ThreadPoolExecutor() as together:
+            list(together.map(partial(self._warm_up, bench), running.values()))
+        for number in range(bench.rounds):
+            for peer in bench.in_turns(number, list(running)):
+                bench.try_round(self.name, peer, partial(self._round, bench, running[peer]), METRICS)
 
     def _warm_up(self, bench: Bench, proxy: Running) -> None:
         try:
