@@ -26,7 +26,7 @@ from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler, Wish
 from controller.autoscaler.scrapes import Scrapes
-from controller.config.settings import MAPS, Settings
+from controller.config.settings import MAPS, SYSTEM_NAMESPACE, Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler, serving_port
 from controller.ingress.state import GateState
@@ -67,7 +67,7 @@ class Addresses:
 class Surroundings:
     """What differs between a cluster and one machine."""
 
-    system_namespace: str = "knative-serving"
+    system_namespace: str = SYSTEM_NAMESPACE
     place: Place = field(default_factory=Place)
     gateways: GatewayPlace
     addresses: Addresses = field(default_factory=Addresses)

@@ -11,12 +11,12 @@ from pathlib import Path
 from controller.assembly import CONTROLLERS, Addresses, Surroundings
 from controller.autoscaler.path import either
 from controller.config.domain import CLUSTER_DOMAIN
+from controller.config.settings import SYSTEM_NAMESPACE
 from controller.ingress.reconcile import GatewayPlace
 from controller.logs import LEVELS
 from controller.serving.route import Place
 
 RESOLVER = Path("/etc/resolv.conf")
-SYSTEM_NAMESPACE = "knative-serving"
 INGRESS_CLASS = "penstock.ingress.networking.knative.dev"
 GATEWAY_SERVICE = "penstock-gateway"
 GATE_PORT, STATS_PORT = 8091, 8080

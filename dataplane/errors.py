@@ -13,10 +13,6 @@ class DataplaneError(Exception):
     """Something that the data plane reports itself; every other exception is a bug."""
 
 
-class EngineError(DataplaneError):
-    """The engine could not do what it was told, such as bind a port."""
-
-
 class Problem(Record):
     """One thing that is wrong."""
 

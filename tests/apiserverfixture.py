@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import httpx
 
 from controller.api.crd import crd
 from controller.api.registry import Kind
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -122,14 +122,13 @@ def _process(command: list[str], log: Path) -> Iterator[None]:
 
 
 def _await_ready(endpoint: Endpoint) -> None:
-    deadline = time.monotonic() + START_S
+    def is_ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return client.get("/readyz").status_code == 200
+        return False
+
     with endpoint.client() as client:
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                if client.get("/readyz").status_code == 200:
-                    return
-            assert time.monotonic() < deadline, "kube-apiserver does not become ready"
-            time.sleep(0.1)
+        until(is_ready, "kube-apiserver is ready", START_S)
 
 
 _KUBECONFIG = """\

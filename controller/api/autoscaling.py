@@ -23,7 +23,6 @@ POD_AUTOSCALER_CONDITIONS = (ACTIVE, SCALE_TARGET_INITIALIZED, SKS_READY)
 METRIC_CONDITIONS: tuple[str, ...] = ()
 
 REACHABLE, UNREACHABLE, REACHABILITY_UNKNOWN = "Reachable", "Unreachable", ""
-SCALE_UNKNOWN = -1
 
 
 def _spellings(name: str, alias: str = "") -> tuple[str, ...]:

@@ -65,7 +65,6 @@ SIDECAR_RESOURCES = {
 }
 """Annotations with what the sidecar gets, by place in its resources."""
 
-ROLLOUT_STATE = f"{NETWORKING_INTERNAL}/rollout"
 TAG_TO_HOST = f"{NETWORKING_INTERNAL}/tag-to-host"
 
 
@@ -152,6 +151,17 @@ def owner_reference(owner: Resource) -> OwnerReference:
         uid=owner.metadata.uid,
         controller=True,
         block_owner_deletion=True,
+    )
+
+
+def namesake(owner: Resource) -> ObjectMeta:
+    """The metadata of a child that has its owner's name, labels and annotations."""
+    return ObjectMeta(
+        name=owner.name,
+        namespace=owner.namespace,
+        labels=owner.metadata.labels,
+        annotations=owner.metadata.annotations,
+        owner_references=(owner_reference(owner),),
     )
 
 

@@ -32,8 +32,6 @@ CONFIGURATION_CONDITIONS: tuple[str, ...] = ()
 OWN_FIELDS = ("containerConcurrency", "timeoutSeconds", "responseStartTimeoutSeconds", "idleTimeoutSeconds")
 """What a revision's spec has beside the fields of a PodSpec."""
 
-USER_CONTAINER = "user-container"
-
 
 class PodTemplate:
     """What is read out of a spec that is a PodSpec and `OWN_FIELDS` in one JSON object, as the API has it.

@@ -8,7 +8,7 @@ import msgspec
 
 from controller.api.autoscaling import METRIC_CONDITIONS, Metric, MetricSpec, PodAutoscaler
 from controller.api.conditions import READY, Conditions
-from controller.api.meta import ObjectMeta, owner_reference, timestamp
+from controller.api.meta import namesake, timestamp
 from controller.api.serving import Status
 from controller.api.values import NS_PER_S
 from controller.children import ensure, resource_of, write_status
@@ -60,13 +60,7 @@ def _mark(conditions: Conditions, reason: str, message: str) -> None:
 
 def _metric(item: PodAutoscaler, wanted: RevisionPolicy, target: str) -> Metric:
     return Metric(
-        metadata=ObjectMeta(
-            name=item.name,
-            namespace=item.namespace,
-            labels=item.metadata.labels,
-            annotations=item.metadata.annotations,
-            owner_references=(owner_reference(item),),
-        ),
+        metadata=namesake(item),
         spec=MetricSpec(
             stable_window=round(wanted.policy.stable_s * NS_PER_S),
             panic_window=round(wanted.panic_s * NS_PER_S),

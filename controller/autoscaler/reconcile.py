@@ -21,7 +21,7 @@ from controller.api.autoscaling import (
 )
 from controller.api.conditions import FALSE, TRUE, Conditions, find
 from controller.api.conditions import UNKNOWN as ACTIVE_UNKNOWN
-from controller.api.meta import ObjectMeta, annotation, owner_reference
+from controller.api.meta import annotation, namesake
 from controller.api.networking import (
     ACTIVATOR_ENDPOINTS_POPULATED,
     H2C,
@@ -267,13 +267,7 @@ def _proxied_s(service: ServerlessService | None, now_s: float) -> float:
 
 def _service(item: PodAutoscaler, mode: str, activators: int) -> ServerlessService:
     return ServerlessService(
-        metadata=ObjectMeta(
-            name=item.name,
-            namespace=item.namespace,
-            labels=item.metadata.labels,
-            annotations=item.metadata.annotations,
-            owner_references=(owner_reference(item),),
-        ),
+        metadata=namesake(item),
         spec=ServerlessServiceSpec(
             mode=mode,
             object_ref=item.spec.scale_target_ref,

@@ -12,6 +12,9 @@ import msgspec
 from controller.config import autoscaler, defaults, deployment, domain, features, gc, network
 from controller.config.reader import EXAMPLE
 
+SYSTEM_NAMESPACE = "knative-serving"
+"""Where the maps are when nothing else is said."""
+
 CHECKSUM = "knative.dev/example-checksum"
 """Annotation with the checksum of the example that came with the map."""
 

@@ -14,12 +14,11 @@ from dataplane.contract.values import go_int, quoted
 from .addresses import packed, read_bind_address, read_trusted
 from .duration import go_duration_s
 from .findings import Findings
-from .schema import ALL_ADDRESSES, Trust
+from .schema import ALL_ADDRESSES, WORKERS_MAX, Trust
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 DEFAULT_DOMAIN = "cluster.local"
 AUTOSCALER_PORT = 8080
-WORKERS_MAX = 64
 IDLE_MAX = 1_000_000
 """Of MAX_IDLE_PROXY_CONNS and its like; more than a process has descriptors."""
 
@@ -73,10 +72,10 @@ ADDRESSES = {"PENSTOCK_BIND_ADDRESS": "address", "METRICS_PROMETHEUS_HOST": "met
 def read_activator(environ: Mapping[str, str], resolv_conf: Path = RESOLV_CONF) -> ActivatorSettings:
     """Raises  ConfigError that names every variable which is missing or wrong."""
     findings = Findings()
-    namespace = _needed(environ, "SYSTEM_NAMESPACE", "the namespace of the config maps", findings)
+    namespace = findings.needed(environ, "SYSTEM_NAMESPACE", "the namespace of the config maps")
     domain = environ.get("CLUSTER_DOMAIN") or domain_of(resolv_conf)
     values: dict[str, Any] = {
-        "name": _needed(environ, "POD_NAME", "the name of the pod", findings),
+        "name": findings.needed(environ, "POD_NAME", "the name of the pod"),
         "pod_address": _pod_address(environ, findings),
         "system_namespace": namespace,
         "cluster_domain": domain,
@@ -115,15 +114,8 @@ def domain_of(resolv_conf: Path) -> str:
     return DEFAULT_DOMAIN
 
 
-def _needed(environ: Mapping[str, str], variable: str, hint: str, findings: Findings) -> str:
-    text = environ.get(variable, "")
-    if not text:
-        findings.wrong(variable, f"is missing; use {hint}")
-    return text
-
-
 def _pod_address(environ: Mapping[str, str], findings: Findings) -> str:
-    text = _needed(environ, "POD_IP", "the address of the pod", findings)
+    text = findings.needed(environ, "POD_IP", "the address of the pod")
     if text and packed(text) is None:
         findings.wrong("POD_IP", f"{quoted(text)} is not an IP address; use one such as 10.0.0.7")
     return text

@@ -8,7 +8,7 @@ from dataplane.errors import ConfigError, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Findings:
@@ -34,6 +34,13 @@ class Findings:
         """Raises ConfigError with every problem, if there is one."""
         if self.problems:
             raise ConfigError(self.problems)
+
+    def needed(self, environ: Mapping[str, str], variable: str, hint: str) -> str:
+        """What the variable says; empty if it says nothing, which is then named. `hint`: what would be right."""
+        text = environ.get(variable, "")
+        if not text:
+            self.wrong(variable, f"is missing; use {hint}")
+        return text
 
     def port(self, where: str, text: str, example: str, lowest: int = 1) -> int:
         """A port number; 0 if the text is none, which is then named."""

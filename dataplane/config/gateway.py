@@ -13,7 +13,7 @@ from dataplane.contract.values import quoted
 from .addresses import read_bind_address, read_trusted
 from .findings import Findings
 from .observability import read_tracing
-from .schema import ALL_ADDRESSES, Tracing, Trust
+from .schema import ALL_ADDRESSES, WORKERS_MAX, Tracing, Trust
 
 
 class GatewaySettings(Record):
@@ -56,7 +56,6 @@ class GatewaySettings(Record):
     """Whose platform headers are believed. PENSTOCK_TRUSTED_CIDRS; empty: everyone's."""
 
 
-WORKERS_MAX = 64
 SOCKETS = 3
 
 PORTS = {
@@ -70,7 +69,7 @@ def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
     """Raises  ConfigError that names every variable which is missing or wrong."""
     findings = Findings()
     values: dict[str, Any] = {
-        "name": _needed(environ, "POD_NAME", "the name of the pod", findings),
+        "name": findings.needed(environ, "POD_NAME", "the name of the pod"),
         "namespace": environ.get("POD_NAMESPACE", ""),
         "controller": _socket(environ, "PENSTOCK_CONTROLLER", findings),
         "autoscaler": _socket(environ, "PENSTOCK_AUTOSCALER", findings),
@@ -104,15 +103,8 @@ def read_gateway(environ: Mapping[str, str]) -> GatewaySettings:
     return GatewaySettings(**values)
 
 
-def _needed(environ: Mapping[str, str], variable: str, hint: str, findings: Findings) -> str:
-    text = environ.get(variable, "")
-    if not text:
-        findings.wrong(variable, f"is missing; use {hint}")
-    return text
-
-
 def _socket(environ: Mapping[str, str], variable: str, findings: Findings) -> str:
-    text = _needed(environ, variable, "an address such as ws://controller:8444", findings)
+    text = findings.needed(environ, variable, "an address such as ws://controller:8444")
     if text and (urlsplit(text).scheme not in ("ws", "wss") or not urlsplit(text).hostname):
         findings.wrong(variable, f"{quoted(text)} is no address; use one such as ws://controller:8444")
     return text

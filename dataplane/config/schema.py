@@ -17,6 +17,9 @@ USER_HOST = "127.0.0.1"
 ALL_ADDRESSES = "::"
 """Every interface, of both families (DP-023)."""
 
+WORKERS_MAX = 64
+"""Threads of one engine, which has room for as many listening sockets of a port (ext/engine.pyx)."""
+
 WAITING_PER_RUNNING = 10
 """Places in the waiting room for each slot, so that the autoscaler has time to react (1.9)."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.api.registry import KINDS
+from tests.apiserverfixture import assets, define, real_apiserver
 from tests.certificates import Pair, make_pair
 from tests.sidecarfixture import sidecar
 from tests.system.tools import GoApp
@@ -26,3 +28,15 @@ def go_app() -> Iterator[GoApp]:
 def pair(tmp_path: Path) -> Pair:
     """tls.crt and tls.key as the platform mounts them, in a folder of their own."""
     return make_pair(tmp_path / "certs", "tls")
+
+
+@pytest.fixture(scope="module")
+def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The kubeconfig of a kube-apiserver that knows our kinds."""
+    programs = assets()
+    if programs is None:
+        pytest.skip("no kube-apiserver: neither KUBEBUILDER_ASSETS nor PENSTOCK_CLUSTER_KIT leads to one")
+    folder = tmp_path_factory.mktemp("apiserver")
+    with real_apiserver(programs, folder) as endpoint, endpoint.client() as http:
+        define(http, KINDS)
+        yield folder / "kubeconfig"

@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,11 @@ from typing import Any
 import pytest
 from websockets.utils import accept_key
 
-from controller.api.registry import KINDS
 from controller.local.admission import kinds
 from controller.local.api.server import Server
 from dataplane.kube.resource import NAMESPACES
 from dataplane.sources.kube import REVISIONS
 from tests.activatorfixture import OTHER_IP, PATIENCE_S, POD_IP, ROOT, START, SYSTEM, World, world_of
-from tests.apiserverfixture import assets, define, real_apiserver
 from tests.controlplane import client_of
 
 REV = "hello-00001"
@@ -39,18 +37,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             world_of(client, tmp_path / "kubeconfig", "ns", "127.0.0.1") as made,
         ):
             yield made
-
-
-@pytest.fixture(scope="module")
-def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The kubeconfig of a kube-apiserver that knows our kinds."""
-    programs = assets()
-    if programs is None:
-        pytest.skip("no kube-apiserver: neither KUBEBUILDER_ASSETS nor PENSTOCK_CLUSTER_KIT leads to one")
-    folder = tmp_path_factory.mktemp("apiserver")
-    with real_apiserver(programs, folder) as endpoint, endpoint.client() as http:
-        define(http, KINDS)
-        yield folder / "kubeconfig"
 
 
 @pytest.fixture

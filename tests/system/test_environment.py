@@ -131,7 +131,7 @@ mount -o remount,bind,ro /mnt
 awk '$4 ~ /(^|,)rw(,|$)/ {print $2}' /proc/self/mounts | sort -r | while read -r where; do
     mount -o remount,bind,ro "$where" 2>/dev/null || true
 done
-! touch /tmp/penstock-may-not-write 2>/dev/null
+if touch "$FOLDER/written" 2>/dev/null; then echo "a file may be written" >&2; exit 1; fi
 cd /
 exec setpriv $USER_CHANGE --inh-caps=-all --bounding-set=-all --no-new-privs "$@"
 """
@@ -139,11 +139,11 @@ exec setpriv $USER_CHANGE --inh-caps=-all --bounding-set=-all --no-new-privs "$@
 
 
 @pytest.mark.spec("DP-011")
-def test_it_needs_no_writable_file_no_root_and_no_capability(sidecar: Make, origin: Origin) -> None:
+def test_it_needs_no_writable_file_no_root_and_no_capability(sidecar: Make, origin: Origin, tmp_path: Path) -> None:
     is_root = os.geteuid() == 0
     home, packages = sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")
     prefix = os.path.dirname(os.path.dirname(home))
-    inside = {"PREFIX": prefix, "ROOT": str(ROOT), "PACKAGES": packages}
+    inside = {"PREFIX": prefix, "ROOT": str(ROOT), "PACKAGES": packages, "FOLDER": str(tmp_path)}
     inside["USER_CHANGE"] = "--reuid=65532 --regid=65532 --clear-groups" if is_root else ""
     unshare = ("unshare", "-m") if is_root else ("unshare", "-rm")
     python = f"/mnt/python/bin/{PYTHON.name}"

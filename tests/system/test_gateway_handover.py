@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,10 +42,8 @@ def gateways(here: Machine) -> list[int]:
 
 
 def until_zero(here: Machine) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while list((here.state / "node" / "pods").glob("*.json")):
-        assert time.monotonic() < end_s, "the service does not come to zero"
-        time.sleep(0.2)
+    pods = here.state / "node" / "pods"
+    until(lambda: not list(pods.glob("*.json")), "the service is at zero", PATIENCE_S)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.api.registry import KINDS
 from controller.config.settings import Settings
 from controller.local.admission import admission, kinds
 from controller.local.api.server import Server
@@ -23,7 +22,7 @@ from dataplane.kube.resource import (
     PODS,
     SERVICES,
 )  # fmt: skip
-from tests.apiserverfixture import assets, define, real_apiserver
+from tests.apiserverfixture import assets
 from tests.controlplane import (
     CONFIGURATIONS,
     INGRESSES,
@@ -44,18 +43,6 @@ from tests.controlplane import (
 )
 
 Planes = Callable[[], AbstractAsyncContextManager[Plane]]
-
-
-@pytest.fixture(scope="module")
-def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The kubeconfig of a kube-apiserver that knows our kinds."""
-    programs = assets()
-    if programs is None:
-        pytest.skip("no kube-apiserver: neither KUBEBUILDER_ASSETS nor PENSTOCK_CLUSTER_KIT leads to one")
-    folder = tmp_path_factory.mktemp("apiserver")
-    with real_apiserver(programs, folder) as endpoint, endpoint.client() as http:
-        define(http, KINDS)
-        yield folder / "kubeconfig"
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.system.kubeapi import changing_cases, owning_cases, reading_cases
 from tests.system.kubeapi.cases import CASES
 from tests.system.kubeapi.client import Case
 from tests.system.kubeapi.samples import WIDGET_DEFINITION
+from tests.waiting import until
 
 ANSWERS = Path(__file__).with_name("answers.json")
 MODULES = (changing_cases, owning_cases, reading_cases)
@@ -42,10 +42,7 @@ def kube_apiserver(binaries: Path, folder: Path) -> Iterator[Endpoint]:
     with real_apiserver(binaries, folder) as endpoint, endpoint.client() as http:
         made = http.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json=WIDGET_DEFINITION)
         assert made.status_code == 201, made.text
-        deadline = time.monotonic() + 30
-        while "cases.penstock.dev" not in http.get("/openapi/v3").text:
-            assert time.monotonic() < deadline, "kube-apiserver does not serve the kind of the cases"
-            time.sleep(0.1)
+        until(lambda: "cases.penstock.dev" in http.get("/openapi/v3").text, "the kind of the cases is served", 30)
         yield endpoint
 
 
