@@ -57,7 +57,7 @@ SCOPES = (
     Scope(DATA_PLANE, ((1, 172),), is_finished=True),
     Scope(DATA_PLANE, ((173, 240),), is_finished=False),
     Scope(CONTROL_PLANE, ((1, 60), (62, 128), (139, 142), (154, 161), (166, 204), (206, 221)), is_finished=False),
-    Scope(NETWORKING, ((57, 99), (101, 104), (156, 157), (161, 161)), is_finished=False),
+    Scope(NETWORKING, ((57, 99), (101, 104), (156, 157), (161, 161)), is_finished=True),
 )
 
 

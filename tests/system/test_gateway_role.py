@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path as File
@@ -263,3 +264,74 @@ async def test_settings_that_cannot_be_used_are_named_all_at_once() -> None:
         "PENSTOCK_CONTROLLER",
         "PENSTOCK_PUBLIC_PORT",
     }
+
+
+SILENCE_S = 10.0
+
+
+async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Is silent before its head, or, for /after, before its body."""
+    first = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0]
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+    if b"/after" in first:
+        writer.write(head)
+        await writer.drain()
+    await asyncio.sleep(SILENCE_S)  # what is proved is that nobody minds
+    writer.write(b"done" if b"/after" in first else head + b"done")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.spec("NW-082", "NW-083", "NW-084")
+async def test_ten_seconds_of_silence_are_tolerated(world: World) -> None:
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    endpoints = (Endpoint(address="127.0.0.1", port=server.sockets[0].getsockname()[1]),)
+    await world.publish(
+        targets={"ns/svc:80": Target(), "ns/rev": Target(hold=True, request_s=300.0)},
+        hosts={"plain.example": to("ns/svc:80"), "held.example": to("ns/rev")},
+        endpoints={"ns/svc:80": endpoints, "ns/rev": endpoints},
+    )
+
+    async def asked(host: str, path: str) -> tuple[int, str, float]:
+        """Status, body, and the seconds between the head and the body."""
+        async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+            url = f"http://127.0.0.1:{world.public}{path}"
+            async with client.stream("GET", url, headers={"Host": host}) as answer:
+                head_s = asyncio.get_running_loop().time()
+                body = await answer.aread()
+                return answer.status_code, body.decode(), asyncio.get_running_loop().time() - head_s
+
+    hosts = ("plain.example", "held.example")
+    told = await asyncio.gather(*[asked(host, path) for host in hosts for path in ("/before", "/after")])
+    server.close()
+    assert [one[:2] for one in told] == [(200, "done")] * 4
+    assert [gap_s > SILENCE_S / 2 for _, _, gap_s in told] == [False, True] * 2
+
+
+@pytest.mark.spec("NW-161")
+async def test_a_route_becomes_live_among_five_thousand_as_among_ten(world: World) -> None:
+    async def quickest_s() -> float:
+        """Until the gateway says that all of its workers use another host with a target of its own."""
+        best_s = float("inf")
+        for i in range(20):
+            name = f"more-{len(world.state.hosts_from('ns/more'))}-{i}"
+            begun_s = time.perf_counter()
+            await world.publish(
+                targets={f"ns/{name}": Target()}, hosts={f"{name}.example": to(f"ns/{name}", "ns/more")}
+            )
+            best_s = min(best_s, time.perf_counter() - begun_s)
+        return best_s
+
+    def siblings(first: int, last: int) -> dict[str, dict[str, object]]:
+        numbers = range(first, last)
+        return {
+            "targets": {f"ns/s-{i}": Target() for i in numbers},
+            "hosts": {f"s-{i}.example": to(f"ns/s-{i}", f"ns/s-{i}") for i in numbers},
+        }
+
+    await world.publish(**siblings(0, 10))
+    few_s = await quickest_s()
+    await world.publish(**siblings(10, 5000))
+    many_s = await quickest_s()
+    assert many_s < few_s + 0.010, (few_s, many_s)
+    assert (await world.ask("s-4999.example")).status_code == 503
