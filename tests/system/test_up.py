@@ -64,6 +64,20 @@ def test_a_service_goes_from_a_folder_to_zero_and_through_two_revisions(here: Ma
     assert here.get(HOST)[0] == 404
 
 
+def test_a_rollback_runs_what_the_folder_had_then(here: Machine) -> None:
+    folder = here.app("rolled")
+    here.run("deploy", folder, "--env", "WORD=w", *SHORT)
+    (folder / "app.py").write_text((folder / "app.py").read_text().replace('os.environ["WORD"]', '"changed"'))
+    assert here.get("rolled.default.localhost") == (200, "w")
+    here.run("deploy", folder, "--env", "WORD=w", *SHORT)
+    assert here.get("rolled.default.localhost") == (200, "changed")
+    until_pods(here, "rolled", 1)
+    here.run("traffic", "rolled", "--rollback")
+    until_pods(here, "rolled", 0)
+    assert here.get("rolled.default.localhost") == (200, "w"), "a new pod of the old revision"
+    here.run("delete", "rolled")
+
+
 def test_what_is_there_is_listed_and_described(here: Machine) -> None:
     here.run("deploy", here.app("listed"), "--env", "WORD=w", "--concurrency", 7, "--min-scale", 1)
     row = here.run("list").stdout.splitlines()[1].split()
