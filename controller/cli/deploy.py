@@ -11,17 +11,20 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from controller.api.meta import Resource
 from controller.api.serving import API_VERSION, Service
 from controller.cli.options import AsOutput, Namespace, Output, StateDir, Timeout, home_of, seconds
 from controller.cli.problem import Problem, reported
 from controller.cli.program import Program, program
 from controller.cli.progress import Progress
-from controller.cli.session import SERVICES, Session, session
+from controller.cli.session import REVISIONS, SERVICES, Session, session
 from controller.cli.traffic import pin
 from controller.cli.waiting import until_ready
 from controller.local.home import Home
-from controller.local.images import ImageError, Images
+from controller.local.images import Images
+from controller.local.tree import ImageError
 from dataplane.kube.errors import NotFound
+from dataplane.kube.resource import DEPLOYMENTS, PODS
 
 MIN_SCALE, MAX_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/max-scale"
 
@@ -97,7 +100,27 @@ async def _deploy(
             await _keep_traffic(home, opened, namespace, wanted.name)
         progress.say("applying the service")
         made = await opened.client.apply(SERVICES, namespace, wanted.name, document, Service)
-        return await until_ready(opened, made, progress, patience_s) if patience_s else made
+        if patience_s:
+            made = await until_ready(opened, made, progress, patience_s)
+        await asyncio.to_thread(Images(home.images).collect, await _named(opened))
+        return made
+
+
+class _Specified(Resource, frozen=True, kw_only=True):
+    """Whatever may name an image."""
+
+    spec: Object = msgspec.field(default_factory=dict)
+
+
+async def _named(opened: Session) -> set[str]:
+    """Every image that somebody names: a rollback needs those of old revisions."""
+    found: set[str] = set()
+    for resource in (SERVICES, REVISIONS, DEPLOYMENTS, PODS):
+        listed, _ = await opened.client.list(resource, _Specified)
+        for one in listed:
+            template = one.spec.get("template", {}).get("spec", one.spec)
+            found.update(container.get("image", "") for container in template.get("containers", ()))
+    return found
 
 
 async def _keep_traffic(home: Home, opened: Session, namespace: str, name: str) -> None:

@@ -21,6 +21,7 @@ from controller.cli.options import AsOutput, Output, StateDir, home_of
 from controller.cli.problem import Problem, problem_of, reported
 from controller.cli.progress import Progress
 from controller.local.home import Home, Running, Taken
+from controller.local.leftovers import Leftovers
 
 PORT = 8080
 FAILED = "failed: "
@@ -77,10 +78,11 @@ def down(state_dir: StateDir = None, output: AsOutput = Output.TEXT) -> None:
                     f"process {running.pid} has not ended within {DOWN_S:g} s",
                     f"its log: {home.log}; as a last resort: kill -9 {running.pid}",
                 )
-    if output == Output.JSON:
-        print(msgspec.json.encode({"was_running": running is not None}).decode())
-    else:
-        print("penstock has ended" if running is not None else "penstock does not run here")
+    left = _end_leftovers(home, quiet=output == Output.JSON)
+    text = "penstock has ended" if running is not None else "penstock does not run here"
+    if left:
+        text = f"penstock was not running; what an earlier one had left behind has ended: {left}"
+    _say(output, {"was_running": running is not None, "left_behind": str(left)}, text)
 
 
 @reported
@@ -89,6 +91,8 @@ def reset(yes: Yes = False, state_dir: StateDir = None, output: AsOutput = Outpu
     home = home_of(state_dir)
     if home.is_locked():
         raise Problem("penstock runs", "end it first: penstock down")
+    if left := Leftovers.find(home):
+        raise Problem(left.told, "end them first: penstock down")
     if not home.state.exists():
         _say(output, {"deleted": None}, f"there is nothing in {home.state}")
         return
@@ -101,6 +105,21 @@ def reset(yes: Yes = False, state_dir: StateDir = None, output: AsOutput = Outpu
     finally:
         os.close(lock)
     _say(output, {"deleted": str(home.state)}, f"{home.state} is empty")
+
+
+def _end_leftovers(home: Home, *, quiet: bool) -> str:
+    """Ends what a killed process has left behind; says what it was. Raises Taken."""
+    if not Leftovers.find(home):
+        return ""
+    lock = home.lock()
+    try:
+        left = Leftovers.find(home)
+        with Progress(quiet=quiet) as progress:
+            progress.say(f"ending what was left behind: {left}")
+            left.end()
+    finally:
+        os.close(lock)
+    return str(left)
 
 
 def _serve(home: Home, port: int, phase: Callable[[str], None], ready: Callable[[Running], None]) -> None:

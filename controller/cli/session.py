@@ -12,6 +12,7 @@ from controller.children import resource_of
 from controller.cli.problem import NOT_RUNNING, Problem, nearest
 from controller.local.access import client_config
 from controller.local.home import Home, Running
+from controller.local.leftovers import Leftovers
 from dataplane.kube.client import Client
 from dataplane.kube.errors import NotFound
 
@@ -58,6 +59,8 @@ async def session(home: Home, manager: str = MANAGER) -> AsyncIterator[Session]:
     """Raises Problem when nothing runs here."""
     running = home.running()
     if running is None:
+        if not home.is_locked() and (left := Leftovers.find(home)):
+            raise Problem(left.told, "go on with them: penstock up; or end them: penstock down")
         state = "is starting or ending; wait a moment" if home.is_locked() else f"does not run (state in {home.state})"
         raise Problem(f"penstock {state}", NOT_RUNNING)
     async with Client(client_config(running.api, home.token()), manager) as client:

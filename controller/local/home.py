@@ -77,6 +77,11 @@ class Home:
         return self.state / "node"
 
     @property
+    def node_pods(self) -> Path:
+        """Which processes the node has started (controller.local.records)."""
+        return self.node / "pods"
+
+    @property
     def routes(self) -> Path:
         """Where the gateway keeps the last state."""
         return self.state / "routes.json"

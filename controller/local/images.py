@@ -1,31 +1,30 @@
-"""Image: a name for a folder and a command on this machine.
+"""Image: a name for a copy of a folder, and a command that is run in it.
 
-The digest is made from the content, so another content is another image. The
-folder itself is used where it lies, and not copied: what is changed in it
-counts for every process that is started from then on, of older digests too.
+The digest is made from the content, and the copy lies under it: what is changed
+in the user's folder changes no image, so an older revision runs what it ran.
+What an app writes into its working directory stays with the image.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import stat
-from collections.abc import Iterator, Sequence
+import shutil
+import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
+from .tree import ImageError, Tree
+
 REGISTRY = "dev.local"
-LEFT_OUT = frozenset({".git", "__pycache__"})
-"""Folders that change without the program changing."""
-
 NAME = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
-READ_BYTES = 1 << 20
-
-
-class ImageError(Exception):
-    """What is to become an image cannot; the text names the field, the value and the fix."""
+YOUNG_S = 600.0
+"""An image of that age may be about to be named by somebody, so it stays."""
+NEWEST = "newest"
+PART = ".part-"
+"""Begins the name of a copy that is not whole yet."""
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +34,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     """`sha256:` and 64 digits."""
     folder: str
+    """Its copy."""
     command: tuple[str, ...]
 
     @property
@@ -61,7 +61,12 @@ class Images:
             raise ImageError(f"folder: {folder} is not there, or no folder")
         if not command:
             raise ImageError("command: it is empty; say what starts the app")
-        image = Image(name=name, digest=content_digest(folder, command), folder=str(folder), command=tuple(command))
+        tree = Tree(folder, (self._folder.resolve(), self._folder.resolve().parent))
+        tree.check()
+        digest = tree.digest(command)
+        if self.get(f"{REGISTRY}/{name}@{digest}") is None:
+            digest = self._take(name, tree, command)
+        image = Image(name=name, digest=digest, folder=str(self._tree(name, digest)), command=tuple(command))
         body = msgspec.json.format(msgspec.json.encode(image))
         for place in (self._place(name, image.digest), self._place(name, "")):
             _write(place, body)
@@ -75,48 +80,56 @@ class Images:
         if registry != REGISTRY or not NAME.fullmatch(name) or "/" in digest:
             return None
         try:
-            return msgspec.json.decode(self._place(name, digest).read_bytes(), type=Image)
+            image = msgspec.json.decode(self._place(name, digest).read_bytes(), type=Image)
         except (OSError, msgspec.DecodeError):
             return None
+        return image if Path(image.folder).is_dir() else None
+
+    def collect(self, wanted: Collection[str], young_s: float = YOUNG_S) -> list[str]:
+        """Removes images that are not new, neither wanted nor the newest of their name. Returns their references.
+
+        wanted  references that somebody has, with a digest or without
+        """
+        kept = {image.reference for one in wanted if (image := self.get(one)) is not None}
+        before_s = time.time() - young_s
+        gone = []
+        for place in self._folder.glob("*/*"):
+            try:
+                is_young = place.stat().st_mtime > before_s
+            except FileNotFoundError:
+                continue
+            if place.name.startswith(PART) and not is_young:
+                shutil.rmtree(place, ignore_errors=True)
+            if place.suffix != ".json" or place.stem == NEWEST or is_young:
+                continue
+            reference = f"{REGISTRY}/{place.parent.name.replace('+', '/')}@sha256:{place.stem}"
+            newest = self.get(reference.partition("@")[0])
+            if reference in kept or (newest is not None and newest.reference == reference):
+                continue
+            place.unlink(missing_ok=True)
+            shutil.rmtree(place.with_suffix(""), ignore_errors=True)
+            gone.append(reference)
+        return gone
+
+    def _take(self, name: str, tree: Tree, command: Sequence[str]) -> str:
+        """Copies; the digest is the copy's, as somebody may have written in between."""
+        part = self._place(name, "").with_name(f"{PART}{os.getpid()}")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            tree.copy(part)
+            digest = Tree(part).digest(command)
+            place = self._tree(name, digest)
+            if not place.is_dir():
+                part.rename(place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return digest
+
+    def _tree(self, name: str, digest: str) -> Path:
+        return self._place(name, digest).with_suffix("").absolute()
 
     def _place(self, name: str, digest: str) -> Path:
-        return self._folder / name.replace("/", "+") / f"{digest.partition(':')[2] or 'newest'}.json"
-
-
-def content_digest(folder: Path, command: Sequence[str]) -> str:
-    """Of the command, and of names, modes and bytes of all files, whatever order the file system has."""
-    whole = hashlib.sha256(msgspec.json.encode(list(command)))
-    for path in _files(folder):
-        mode = path.lstat().st_mode
-        said = f"\0{path.relative_to(folder)}\0{stat.S_IMODE(mode):o}\0"
-        whole.update(said.encode("utf-8", "surrogateescape"))
-        if stat.S_ISLNK(mode):
-            whole.update(os.fsencode(path.readlink()))
-        elif stat.S_ISREG(mode):
-            _update(whole, path)
-    return f"sha256:{whole.hexdigest()}"
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """All but folders, sorted; nothing behind links, and no sockets or pipes."""
-    for root, folders, names in os.walk(folder):
-        links = [name for name in folders if Path(root, name).is_symlink()]
-        folders[:] = sorted(name for name in folders if name not in LEFT_OUT and name not in links)
-        for name in sorted([*names, *links]):
-            path = Path(root, name)
-            if stat.S_ISLNK(mode := path.lstat().st_mode) or stat.S_ISREG(mode):
-                yield path
-
-
-def _update(whole: hashlib._Hash, path: Path) -> None:
-    size = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while part := file.read(READ_BYTES):
-                size.update(part)
-    except OSError as error:
-        raise ImageError(f"folder: {path} cannot be read: {error.strerror}") from error
-    whole.update(size.digest())
+        return self._folder / name.replace("/", "+") / f"{digest.partition(':')[2] or NEWEST}.json"
 
 
 def _write(place: Path, body: bytes) -> None:

@@ -30,7 +30,7 @@ from dataplane.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, 
 from dataplane.kube.resource import CONFIG_MAPS, DEPLOYMENTS, ENDPOINTS, PODS, SECRETS, SERVICES, Resource
 from dataplane.kube.watch import watch
 
-from . import deployments, environment, logs
+from . import deployments, environment, logs, records
 from .addresses import addresses, ports
 from .api.status import bad_request
 from .cgroups import Cgroups
@@ -39,8 +39,9 @@ from .endpoints import endpoints
 from .environment import CONFIG_MAP, Source, decoded
 from .forkserver import Forkserver, ForkserverGone
 from .images import Images
-from .pod import HASH_LABEL, Home, NodePod, Pod, PodRecord
-from .process import Begin, Process, birth, signal_group
+from .pod import HASH_LABEL, Home, NodePod, Pod
+from .process import Begin, Process
+from .records import PodRecord
 
 log = logging.getLogger("penstock.node")
 
@@ -125,7 +126,7 @@ class Node:
         """Until cancelled. Processes of an earlier node are taken up, or ended when nobody wants them any more."""
         for folder in (self._home.folder, self._logs.root):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._records = _records(self._home.folder)
+        self._records = records.take(self._home.folder)
         if self._settings.forkserver:
             self._forkserver.begin()
         try:
@@ -204,7 +205,7 @@ class Node:
         for key, record in list(self._records.items()):
             if wanted.get(key) is None or record.uid not in ("", wanted[key]):
                 del self._records[key]
-                _end_record(self._home.folder, record)
+                records.end(self._home.folder, record)
         self._pod_cache.listen(self._pod_changed)
         self._records.clear()
         self._deployment_cache.listen(self._deployment_changed)
@@ -523,26 +524,3 @@ def _first_label(service: KubeService) -> Iterable[str]:
     """One pair of the selector is enough to find the Services that a pod may belong to."""
     pair = min(service.spec.selector.items(), default=None)
     return (f"{service.namespace}/{pair[0]}={pair[1]}",) if pair else ()
-
-
-def _records(folder: Path) -> dict[Key, PodRecord]:
-    """What an earlier node left; files that cannot be read are removed."""
-    found = {}
-    for path in folder.glob("*"):
-        try:
-            if path.suffix != ".json":
-                raise msgspec.DecodeError(path.suffix)
-            record = msgspec.json.decode(path.read_bytes(), type=PodRecord)
-        except (OSError, msgspec.DecodeError):
-            path.unlink(missing_ok=True)
-        else:
-            found[record.namespace, record.name] = record
-    return found
-
-
-def _end_record(folder: Path, record: PodRecord) -> None:
-    """Kills what runs for a pod that nobody wants any more."""
-    for one in record.containers.values():
-        if birth(one.pid) == one.born:
-            signal_group(one.pid, signal.SIGKILL)
-    (folder / f"{record.namespace}_{record.name}.json").unlink(missing_ok=True)

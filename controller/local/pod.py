@@ -30,6 +30,7 @@ from .images import Images
 from .logs import LogFolder, tail
 from .probes import LOOPBACK
 from .process import Begin, Process
+from .records import PodRecord, ProcessRecord
 from .refusals import refusals
 
 Object = dict[str, Any]
@@ -74,26 +75,6 @@ class Home:
     read: Callable[[Source, str], Awaitable[Mapping[str, str] | None]]
     """A config map or secret by kind and name, and namespace; None: it is not there."""
     changed: Callable[[Pod], None]
-
-
-class ProcessRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One container of a pod, as an earlier node left it."""
-
-    pid: int
-    born: int
-    restarts: int
-    since: str
-
-
-class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a later node has to know of a pod to take it up again."""
-
-    namespace: str
-    name: str
-    uid: str
-    address: str
-    port: int
-    containers: dict[str, ProcessRecord]
 
 
 class Pod:

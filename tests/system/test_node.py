@@ -287,8 +287,9 @@ async def test_a_failing_liveness_probe_starts_the_container_again(m: Machine) -
 
 @pytest.mark.spec("SC-158")
 async def test_commands_ask_an_app_whether_it_is_ready(m: Machine) -> None:
+    image = m.image()
     app = container(
-        m.image(),
+        image,
         startupProbe={"tcpSocket": {"port": "user-port"}, "periodSeconds": 1, "failureThreshold": 10},
         readinessProbe={"exec": {"command": ["test", "-e", "ready"]}, "periodSeconds": 1},
     )
@@ -300,7 +301,9 @@ async def test_commands_ask_an_app_whether_it_is_ready(m: Machine) -> None:
 
     await m.until(sidecar_ready, "the sidecar is ready")
     assert await m.addresses() == ()
-    (m.folder / "apps" / "hello" / "ready").touch()
+    made = m.images.get(image)
+    assert made is not None
+    (Path(made.folder) / "ready").touch()
     await m.ready()
 
 

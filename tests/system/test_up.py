@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.upfixture import PATIENCE_S, Machine, machine
+from tests.upfixture import PATIENCE_S, Machine, is_gone, machine
 
 HOST = "hello.default.localhost"
 SHORT = ("--annotation", "autoscaling.knative.dev/window=6s")
@@ -62,6 +62,20 @@ def test_a_service_goes_from_a_folder_to_zero_and_through_two_revisions(here: Ma
         assert word in said
     here.run("delete", "hello")
     assert here.get(HOST)[0] == 404
+
+
+def test_a_rollback_runs_what_the_folder_had_then(here: Machine) -> None:
+    folder = here.app("rolled")
+    here.run("deploy", folder, "--env", "WORD=w", *SHORT)
+    (folder / "app.py").write_text((folder / "app.py").read_text().replace('os.environ["WORD"]', '"changed"'))
+    assert here.get("rolled.default.localhost") == (200, "w")
+    here.run("deploy", folder, "--env", "WORD=w", *SHORT)
+    assert here.get("rolled.default.localhost") == (200, "changed")
+    until_pods(here, "rolled", 1)
+    here.run("traffic", "rolled", "--rollback")
+    until_pods(here, "rolled", 0)
+    assert here.get("rolled.default.localhost") == (200, "w"), "a new pod of the old revision"
+    here.run("delete", "rolled")
 
 
 def test_what_is_there_is_listed_and_described(here: Machine) -> None:
@@ -160,6 +174,34 @@ def test_after_a_kill_the_next_start_finds_everything_as_it_was(tmp_path: Path) 
         made.up(port)
         assert (made.port, made.pid != first) == (port, True)
         assert made.get("survivor.default.localhost") == (200, "there")
+
+
+def test_what_a_kill_left_behind_is_told_of_and_ended(tmp_path: Path) -> None:
+    with machine(tmp_path) as made:
+        made.run("deploy", made.app("left"), "--env", "WORD=there", "--min-scale", 1)
+        children = Path(f"/proc/{made.pid}/task/{made.pid}/children").read_text().split()
+        pods = [json.loads(path.read_text()) for path in (made.state / "node" / "pods").glob("*.json")]
+        pids = [one["pid"] for pod in pods for one in pod["containers"].values()]
+        subprocess.run(["kill", "-9", str(made.pid)], check=True)
+        until_gone([made.pid])
+        said = made.run("list", status=1).stderr
+        assert "a gateway and 1 pod" in said
+        assert "penstock down" in made.run("reset", "--yes", status=1).stderr
+        assert made.get("left.default.localhost") == (200, "there"), "nothing has ended yet"
+
+        told = made.json("down")
+        assert told == {"was_running": False, "left_behind": "a gateway and 1 pod"}
+        until_gone([*map(int, children), *pids])
+        assert made.run("down").stdout == "penstock does not run here\n"
+        made.up()
+        assert made.get("left.default.localhost") == (200, "there"), "the services are there again"
+
+
+def until_gone(pids: list[int]) -> None:
+    """Returns when all have ended."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not all(map(is_gone, pids)):
+        assert time.monotonic() < end_s, [pid for pid in pids if not is_gone(pid)]
 
 
 def test_a_gateway_that_is_killed_comes_back(here: Machine) -> None:

@@ -1,8 +1,11 @@
 """Images: names for folders, digests for content."""
 
+from pathlib import Path
+
 import pytest
 
-from controller.local.images import ImageError, Images, content_digest
+from controller.local.images import Images
+from controller.local.tree import ImageError
 
 COMMAND = ["python3", "app.py"]
 
@@ -24,7 +27,8 @@ def test_an_image_is_found_by_digest_and_by_name(images, folder):
     reference = images.put("hello", folder, COMMAND)
     assert reference.startswith("dev.local/hello@sha256:")
     found = images.get(reference)
-    assert (found.folder, found.command, found.reference) == (str(folder), tuple(COMMAND), reference)
+    assert (found.command, found.reference) == (tuple(COMMAND), reference)
+    assert (Path(found.folder) / "app.py").read_text() == "print(1)"
     assert images.get("dev.local/hello") == images.get("dev.local/hello:latest") == found
 
 
@@ -42,32 +46,11 @@ def test_an_older_digest_stays_when_the_content_changes(images, folder):
     (folder / "app.py").write_text("print(2)")
     second = images.put("hello", folder, COMMAND)
     assert first != second
-    assert images.get(first).digest != images.get(second).digest
+    assert [(Path(images.get(one).folder) / "app.py").read_text() for one in (first, second)] == [
+        "print(1)",
+        "print(2)",
+    ]
     assert images.get("dev.local/hello").reference == second
-
-
-def test_the_digest_is_of_names_modes_bytes_and_command_only(folder):
-    base = content_digest(folder, COMMAND)
-    for path in (folder / ".git" / "HEAD", folder / "__pycache__" / "app.pyc"):
-        path.parent.mkdir()
-        path.write_text("x")
-    assert content_digest(folder, COMMAND) == base
-    assert content_digest(folder, ["true"]) != base
-    (folder / "app.py").chmod(0o755)
-    changed = content_digest(folder, COMMAND)
-    assert changed != base
-    (folder / "app.py").rename(folder / "main.py")
-    assert content_digest(folder, COMMAND) not in (base, changed)
-
-
-def test_a_link_counts_by_where_it_points_and_is_not_followed(folder):
-    base = content_digest(folder, COMMAND)
-    (folder / "loop").symlink_to(folder)
-    linked = content_digest(folder, COMMAND)
-    assert linked != base
-    (folder / "loop").unlink()
-    (folder / "loop").symlink_to("/")
-    assert content_digest(folder, COMMAND) != linked
 
 
 def test_bad_input_names_field_value_and_fix(images, folder, tmp_path):
@@ -78,3 +61,25 @@ def test_bad_input_names_field_value_and_fix(images, folder, tmp_path):
     ):
         with pytest.raises(ImageError, match=said):
             images.put(name, place, command)
+
+
+def test_the_same_content_is_kept_once(images, folder, tmp_path):
+    assert images.put("hello", folder, COMMAND) == images.put("hello", folder, COMMAND)
+    assert len([path for path in (tmp_path / "images" / "hello").iterdir() if path.is_dir()]) == 1
+
+
+def test_what_nobody_names_is_removed_but_the_newest_and_the_young(images, folder, tmp_path):
+    made = []
+    for number in range(4):
+        (folder / "app.py").write_text(f"print({number})")
+        made.append(images.put("a/hello", folder, COMMAND))
+    assert images.collect([]) == []
+    assert sorted(images.collect([made[1], "", "example.com/x"], young_s=-1)) == sorted([made[0], made[2]])
+    assert [images.get(one) is not None for one in made] == [False, True, False, True]
+    assert len([path for path in (tmp_path / "images" / "a+hello").iterdir() if path.is_dir()]) == 2
+
+
+def test_images_are_not_part_of_an_image(images, folder, tmp_path):
+    images.put("hello", folder, COMMAND)
+    found = images.get(images.put("whole", tmp_path, COMMAND))
+    assert [path.name for path in Path(found.folder).iterdir()] == ["app"]
