@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from controller.config import autoscaler, defaults, deployment, domain, features, gc, network
+from controller.config import autoscaler, defaults, deployment, domain, features, gc, network, observability
 from controller.config.reader import EXAMPLE
 
 SYSTEM_NAMESPACE = "knative-serving"
@@ -28,6 +28,7 @@ MAPS: dict[str, tuple[str, Read]] = {
     "config-features": ("features", features.read),
     "config-gc": ("gc", gc.read),
     "config-network": ("network", network.read),
+    "config-observability": ("observability", observability.read),
 }
 """Field of `Settings` and reader, by the name of the map."""
 
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     features: features.Features = features.Features()
     gc: gc.Gc = gc.Gc()
     network: network.Network = network.Network()
+    observability: observability.Observability = observability.Observability()
 
     def changed(self, name: str, data: Mapping[str, str]) -> tuple[Settings, list[str]]:
         """With one map read anew. A map with a problem changes nothing (SC-230); one that is not ours neither."""

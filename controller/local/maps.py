@@ -20,6 +20,7 @@ FIRST: dict[str, dict[str, str]] = {
     "config-features": {},
     "config-gc": {},
     "config-network": {"ingress-class": INGRESS_CLASS},
+    "config-observability": {},
 }
 
 

@@ -148,6 +148,10 @@ class GatewaySupervisor:
             name, [(host, port, limit or 1) for host, port in endpoints], unlimited=limit == UNLIMITED, start=start
         )
 
+    def connections(self) -> int:
+        """Of callers, open now."""
+        return sum(worker["conns"] for worker in self.engine.snapshot())
+
     def stop(self) -> None:
         """Ends the workers; what still runs is cut off."""
         self.engine.stop()

@@ -17,7 +17,6 @@ import uvloop
 from dataplane import VERSION
 from dataplane.accesslog import LineWriter
 from dataplane.activator.leaving import may_leave
-from dataplane.activator.memory import Tide, give_back
 from dataplane.activator.requestlog import RequestLog
 from dataplane.activator.revisions import Revisions
 from dataplane.activator.supervisor import ActivatorSupervisor
@@ -26,6 +25,7 @@ from dataplane.errors import ConfigError
 from dataplane.kube.client import Client
 from dataplane.kube.errors import Unreachable
 from dataplane.logs import LogFormat, Logger
+from dataplane.memory import Ebb
 from dataplane.metrics.activator import ActivatorMetrics, Concurrency
 from dataplane.metrics.prometheus import CONTENT_TYPE
 from dataplane.reporter import Seen
@@ -38,8 +38,6 @@ NOT_CONNECTED = "connection has not yet been established"
 LEAVING = "received SIGTERM from kubelet"
 
 STDOUT = 1
-TIDY_S = 1.0
-"""Between two looks at whether a burst is over."""
 LOOK_S = 0.1
 """Between two looks at what is in flight while leaving, as nothing announces its end; and at finished requests."""
 
@@ -67,8 +65,7 @@ class Activator:
             settings.cluster_domain, self.revisions.labels, self.supervisor.finished, log.warn, LineWriter(STDOUT)
         )
         self._is_gathering = False
-        self._tide = Tide()
-        self._is_awake = False
+        self._ebb = Ebb(self.supervisor.connections)
         self._leaving = asyncio.Event()
 
     async def run(self) -> int:
@@ -131,17 +128,7 @@ class Activator:
         """A revision is wanted, or a pod refuses: the autoscaler hears of the first at once."""
         self.revisions.refused()
         self.link.wanted()
-        if not self._is_awake:
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """Every second while there are connections."""
-        conns = self.supervisor.connections()
-        if self._tide.has_ebbed(conns):
-            give_back()
-        self._is_awake = conns > 0
-        if self._is_awake:
-            asyncio.get_running_loop().call_later(TIDY_S, self._tidy)
+        self._ebb.wake()
 
     def _calls(self) -> None:
         """What comes to the port of the metrics; the bell rings for finished exchanges, too."""

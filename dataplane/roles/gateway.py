@@ -26,6 +26,7 @@ from dataplane.gateway.metrics import page
 from dataplane.gateway.plan import ADMIN
 from dataplane.gateway.supervisor import GatewaySupervisor
 from dataplane.logs import LogFormat, Logger
+from dataplane.memory import Ebb
 from dataplane.metrics.prometheus import CONTENT_TYPE
 from dataplane.sources.autoscaler import AutoscalerLink
 from dataplane.sources.stream import RouteStream
@@ -66,6 +67,7 @@ class Gateway:
             "autoscaler": urlsplit(settings.autoscaler).port,
         }
         self.handover = Handover(settings.sockets, settings.notice_fd, settings.handover, about)
+        self._ebb = Ebb(self.supervisor.connections)
         self._set_aside: set[str] = set()
         """Targets with endpoints that have refused, and come back soon."""
         self._leaving = asyncio.Event()
@@ -143,6 +145,7 @@ class Gateway:
         wanted, refusing = self.supervisor.take_events()
         if wanted:
             self.link.wanted()
+            self._ebb.wake()
         for name in refusing - self._set_aside:
             self._set_aside.add(name)
             asyncio.get_running_loop().call_later(AGAIN_S, self._again, name)

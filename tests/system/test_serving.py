@@ -320,6 +320,12 @@ async def test_what_makes_no_ingress_leaves_the_last_one(planes: Planes) -> None
         assert found["message"] == "incorrect http-protocol annotation: odd"
 
 
+def counts_for_prometheus(deployment: dict[str, Any]) -> bool:
+    said = deployment["spec"]["template"]["spec"]["containers"][-1]["env"]
+    (document,) = (one["value"] for one in said if one["name"] == "OBSERVABILITY_CONFIG")
+    return bool(json.loads(document) == {"requestMetrics": {"protocol": "prometheus"}})
+
+
 async def config_map(plane: Plane, name: str, data: dict[str, str]) -> None:
     made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
     await plane.client.apply(CONFIG_MAPS, SYSTEM, name, made, dict[str, Any])
@@ -338,6 +344,8 @@ async def test_a_deployment_keeps_its_replicas_and_follows_the_settings(planes: 
             lambda it: it["spec"]["template"]["spec"]["containers"][-1]["image"] != SIDECAR,
         )  # fmt: skip
         assert changed["spec"]["replicas"] == 3
+        await config_map(plane, "config-observability", {"request-metrics-protocol": "prometheus"})
+        await plane.until(DEPLOYMENTS, "hello-00001-deployment", counts_for_prometheus)
         await plane.kubectl("annotate", "revision", "hello-00001", "autoscaling.knative.dev/min-scale-")
         gone = await plane.until(
             POD_AUTOSCALERS, "hello-00001",

@@ -111,7 +111,7 @@ def environment(revision: Revision, settings: Settings, system_namespace: str) -
         "QUEUE_PROXY_TLS_CIPHER_SUITES": tls.get("cipher-suites", ""),
         "QUEUE_PROXY_TLS_CURVE_PREFERENCES": tls.get("curve-preferences", ""),
         "ENABLE_MULTI_CONTAINER_PROBES": _switch(settings.features.is_enabled(MULTI_CONTAINER_PROBING)),
-        "OBSERVABILITY_CONFIG": "{}",
+        "OBSERVABILITY_CONFIG": settings.observability.document,
     }
     return [
         {"name": name, "value": value} if isinstance(value, str) else {"name": name, "valueFrom": value}

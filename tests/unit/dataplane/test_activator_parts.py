@@ -9,11 +9,11 @@ import pytest
 
 from dataplane.activator.backends import Outcome
 from dataplane.activator.leaving import LONGEST_NS, QUIET_NS, may_leave
-from dataplane.activator.memory import Tide
 from dataplane.activator.prober import Prober
 from dataplane.config.activator import domain_of, read_activator
 from dataplane.config.duration import go_duration_s
 from dataplane.errors import ConfigError
+from dataplane.memory import Ebb, Tide
 from dataplane.metrics.activator import Concurrency
 from dataplane.reporter import Seen
 from dataplane.sources.kube import Endpoints, Revision, Service
@@ -167,6 +167,29 @@ def test_memory_is_given_back_once_after_a_burst():
     tide = Tide()
     said = [tide.has_ebbed(conns) for conns in (0, 999, 99, 0, 5000, 501, 500, 0, 900, 0, 1000, 0)]
     assert [place for place, ebbed in enumerate(said) if ebbed] == [6, 11]
+
+
+async def test_who_looks_rests_while_nobody_is_connected(monkeypatch):
+    monkeypatch.setattr("dataplane.memory.LOOK_S", 0.0)
+    conns = iter([2000, 1500, 10, 0, 0])
+    given = asyncio.Event()
+    seen = []
+
+    def connections():
+        seen.append(next(conns))
+        return seen[-1]
+
+    ebb = Ebb(connections, given.set)
+    ebb.wake()
+    ebb.wake()
+    assert seen == [2000], "one look at a time"
+    async with asyncio.timeout(10):
+        await given.wait()
+        while seen[-1]:
+            await asyncio.sleep(0)
+    assert seen == [2000, 1500, 10, 0]
+    ebb.wake()
+    assert seen == [2000, 1500, 10, 0, 0]
 
 
 # ── Kubernetes' objects ───────────────────────────────────────────────────

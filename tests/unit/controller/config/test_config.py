@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -341,3 +342,60 @@ def test_whoever_writes_into_the_example_is_told() -> None:
 def test_a_checksum_is_upstreams() -> None:
     assert checksum("  a\n\nb  ") == checksum("a\nb")
     assert checksum("a\nb") == "9fbadef3"
+
+
+@pytest.mark.parametrize(
+    ("data", "document"),
+    [
+        ({}, {}),
+        ({"_example": "request-metrics-protocol: odd", "else": "x"}, {}),
+        (
+            {
+                "request-metrics-protocol": "http/protobuf", "request-metrics-endpoint": "http://otel:4318",
+                "request-metrics-export-interval": "90s",
+            },
+            {
+                "requestMetrics": {
+                    "protocol": "http/protobuf", "endpoint": "http://otel:4318", "exportInterval": 90_000_000_000,
+                },
+            },
+        ),
+        ({"metrics-protocol": "prometheus"}, {"metrics": {"protocol": "prometheus"}}),
+        (
+            {"tracing-protocol": "grpc", "tracing-endpoint": "otel:4317", "tracing-sampling-rate": "0.25"},
+            {"tracing": {"protocol": "grpc", "endpoint": "otel:4317", "samplingRate": 0.25}},
+        ),
+        (
+            {"runtime-profiling": "enabled", "runtime-export-interval": "15s"},
+            {"runtime": {"profiling": "enabled", "exportInterval": 15_000_000_000}},
+        ),
+        (
+            {"logging.enable-request-log": "true", "logging.enable-probe-request-log": "true"},
+            {"enableRequestLog": True, "enableProbeRequestLog": True},
+        ),
+        (
+            {"logging.enable-request-log": "false", "logging.request-log-template": ""}, {"requestLogTemplate": ""},
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_sidecars_are_told_what_to_log_count_and_trace(data: dict[str, str], document: dict[str, object]) -> None:
+    settings, found = MAPS["config-observability"][1](data)
+    assert found == []
+    assert json.loads(settings.document) == document
+
+
+def test_every_problem_of_observability_is_told() -> None:
+    data = {
+        "request-metrics-protocol": "odd", "metrics-export-interval": "-1s", "tracing-sampling-rate": "2",
+        "tracing-protocol": "prometheus", "runtime-profiling": "on", "logging.enable-request-log": "maybe",
+        "request-metrics-export-interval": "soon",
+    }  # fmt: skip
+    said = refused("config-observability", data)
+    assert sorted(one.partition(" =")[0] for one in said if " = " in one) == [
+        "request-metrics-protocol", "runtime-profiling", "tracing-protocol", "tracing-sampling-rate",
+    ]  # fmt: skip
+    assert "metrics-export-interval cannot be negative, was: -1s" in said
+    for key in ("logging.enable-request-log", "request-metrics-export-interval"):
+        assert any(f'failed to parse "{key}"' in one for one in said)
+    assert len(said) == len(data)

@@ -57,6 +57,12 @@ def test_the_environment_has_the_revisions_values():
     assert fields == {"SERVING_POD": "metadata.name", "SERVING_POD_IP": "status.podIP", "HOST_IP": "status.hostIP"}
 
 
+def test_what_is_logged_and_counted_comes_from_the_settings():
+    given = settings(observability={"request-metrics-protocol": "prometheus", "logging.enable-request-log": "true"})
+    said = json.loads(values(given=given)["OBSERVABILITY_CONFIG"])
+    assert said == {"requestMetrics": {"protocol": "prometheus"}, "enableRequestLog": True}
+
+
 def test_full_duplex_is_asked_for_by_an_annotation():
     one = revision(metadata={"annotations": {"features.knative.dev/http-full-duplex": "Enabled"}})
     assert values(one)["ENABLE_HTTP_FULL_DUPLEX"] == "true"
