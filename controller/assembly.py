@@ -287,6 +287,10 @@ class Controllers:
         elif old is not None and old.name in MAPS:
             field = MAPS[old.name][0]
             self.settings = msgspec.structs.replace(self.settings, **{field: getattr(self._defaults, field)})
+        if self._around.addresses.announce_port is None:
+            # No pod is told to speak where nobody listens.
+            deployment = msgspec.structs.replace(self.settings.deployment, sidecar_announce_address="")
+            self.settings = msgspec.structs.replace(self.settings, deployment=deployment)
         for cache, controller in (
             (self.observed.revisions, self.revisions),
             (self.observed.pod_autoscalers, self.pod_autoscalers),

@@ -90,7 +90,8 @@ class Announcements:
                 server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = str(writer.get_extra_info("peername", ("",))[0])
+        # Of a connection that is gone already the transport knows nothing.
+        peer = str((writer.get_extra_info("peername") or ("",))[0])
         self._open += 1
         try:
             async with asyncio.timeout(MESSAGE_S):
