@@ -53,7 +53,8 @@ async def run(process: Process) -> None:
 
 async def _tell(controllers: Controllers) -> None:
     await controllers.listening.wait()
-    log.info("gateways connect to port %d, activators to port %d", controllers.gate_port, controllers.stats_port)
+    ports = controllers.gate_port, controllers.stats_port, controllers.announce_port
+    log.info("gateways connect to port %d, activators to port %d, sidecars to port %d", *ports)
 
 
 def main() -> int:

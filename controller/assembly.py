@@ -20,12 +20,14 @@ from controller.api.meta import (
 )
 from controller.api.meta import Resource as Object
 from controller.api.networking import Ingress
+from controller.autoscaler.announcements import Announcements
 from controller.autoscaler.deciders import Deciders
 from controller.autoscaler.intake import Intake
 from controller.autoscaler.page import page
 from controller.autoscaler.path import AcknowledgedPath, EitherPath, OnConfirmed, acknowledged
 from controller.autoscaler.reconcile import PodAutoscalerReconciler, Wish
 from controller.autoscaler.scrapes import Scrapes
+from controller.autoscaler.tokens import Tokens
 from controller.config.settings import MAPS, SYSTEM_NAMESPACE, Settings
 from controller.ingress.gate import Gate
 from controller.ingress.reconcile import GatewayPlace, IngressReconciler, serving_port
@@ -61,6 +63,8 @@ class Addresses:
     host: str = "127.0.0.1"
     gate_port: int = 0
     stats_port: int = 8080
+    announce_port: int | None = None
+    """Where sidecars say that they are ready. None: nobody listens; a process node knows it without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +108,13 @@ class Controllers:
         self.settings = self._defaults = settings
         self.observed = Observed(client, around.system_namespace)
         self.events = Recorder(client, client.manager)
-        self.gate_port = self.stats_port = 0
-        """Where gateways and activators connect; 0 before `listening`."""
+        self.gate_port = self.stats_port = self.announce_port = 0
+        """Where gateways, activators and sidecars connect; 0 before `listening`."""
         self.listening = asyncio.Event()
         self.gate = Gate(GateState())
         self.deciders = Deciders(self._scale_again, lambda: self.intake.count > 0)
         self.intake = Intake(self.deciders.stat, self.deciders.report, self.deciders.gone, partial(page, self.deciders))
+        self.announcements = Announcements(Tokens(client), self.observed.pods.get, self._pod_ready)
         self._path = around.path(self.intake, self._scale_again)
         self._scrapes: Scrapes | None = None
         if around.scrapes:
@@ -137,7 +142,7 @@ class Controllers:
     async def run(self) -> None:
         """Until cancelled. Nothing is decided, and nobody is listened to, before everything was seen once."""
         loop = asyncio.get_running_loop()
-        gate_port, stats_port = loop.create_future(), loop.create_future()
+        gate_port, stats_port, announce_port = loop.create_future(), loop.create_future(), loop.create_future()
         addresses = self._around.addresses
         async with asyncio.TaskGroup() as group:
             group.create_task(self.observed.run())
@@ -152,6 +157,10 @@ class Controllers:
                     group.create_task(self._scrapes.run())
                 group.create_task(self.intake.run(addresses.host, addresses.stats_port, stats_port))
                 self.stats_port = await stats_port
+                if addresses.announce_port is not None:
+                    told = self.announcements.run(addresses.host, addresses.announce_port, announce_port)
+                    group.create_task(told)
+                    self.announce_port = await announce_port
             if self.ingresses.name in self._names:
                 group.create_task(self._follow_gateways())
                 await self.ingresses.queue.idle()
@@ -172,6 +181,10 @@ class Controllers:
                 decided_s=decided_s, created_s=created_s, started_s=started_s, ready_s=ready_s,
             )  # fmt: skip
             self.intake.announce(ready)
+
+    def _pod_ready(self, key: Key, address: str) -> None:
+        """A sidecar says so; how long it took is known to nobody who could say it here."""
+        self.instance_ready(key, address, 0.0, (0.0, 0.0, 0.0))
 
     def endpoints_told(self, found: Endpoints) -> None:
         """What the API server will say of them a little later."""
@@ -274,6 +287,10 @@ class Controllers:
         elif old is not None and old.name in MAPS:
             field = MAPS[old.name][0]
             self.settings = msgspec.structs.replace(self.settings, **{field: getattr(self._defaults, field)})
+        if self._around.addresses.announce_port is None:
+            # No pod is told to speak where nobody listens.
+            deployment = msgspec.structs.replace(self.settings.deployment, sidecar_announce_address="")
+            self.settings = msgspec.structs.replace(self.settings, deployment=deployment)
         for cache, controller in (
             (self.observed.revisions, self.revisions),
             (self.observed.pod_autoscalers, self.pod_autoscalers),

@@ -19,7 +19,7 @@ from controller.serving.route import Place
 RESOLVER = Path("/etc/resolv.conf")
 INGRESS_CLASS = "penstock.ingress.networking.knative.dev"
 GATEWAY_SERVICE = "penstock-gateway"
-GATE_PORT, STATS_PORT = 8091, 8080
+GATE_PORT, STATS_PORT, ANNOUNCE_PORT = 8091, 8080, 8092
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ def read(
 ) -> tuple[Process | None, list[str]]:
     """The process, or everything that is wrong.
 
-    environment  POD_NAME, SYSTEM_NAMESPACE, LISTEN_HOST, GATE_PORT, STATS_PORT, INGRESS_CLASS, GATEWAY_PUBLIC,
-                 GATEWAY_PRIVATE, CLUSTER_DOMAIN, LOG_LEVEL; none of them has to be there
+    environment  POD_NAME, SYSTEM_NAMESPACE, LISTEN_HOST, GATE_PORT, STATS_PORT, ANNOUNCE_PORT, INGRESS_CLASS,
+                 GATEWAY_PUBLIC, GATEWAY_PRIVATE, CLUSTER_DOMAIN, LOG_LEVEL; none of them has to be there
     names        of controllers; none: all of them
     """
     problems = [
@@ -52,6 +52,7 @@ def read(
         problems.append(f'LOG_LEVEL is "{level}"; use {", ".join(LEVELS)}')
     gate_port = _port(environment, "GATE_PORT", GATE_PORT, problems)
     stats_port = _port(environment, "STATS_PORT", STATS_PORT, problems)
+    announce_port = _port(environment, "ANNOUNCE_PORT", ANNOUNCE_PORT, problems)
     if problems:
         return None, problems
     namespace = environment.get("SYSTEM_NAMESPACE") or SYSTEM_NAMESPACE
@@ -67,7 +68,10 @@ def read(
         ),
         path=either,
         addresses=Addresses(
-            host=environment.get("LISTEN_HOST") or "0.0.0.0", gate_port=gate_port, stats_port=stats_port
+            host=environment.get("LISTEN_HOST") or "0.0.0.0",
+            gate_port=gate_port,
+            stats_port=stats_port,
+            announce_port=announce_port,
         ),
     )
     pod = environment.get("POD_NAME") or socket.gethostname()

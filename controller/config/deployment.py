@@ -11,6 +11,8 @@ from controller.config.reader import Reader
 
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 SPREAD = "prefer-spread-revision-over-nodes"
+ANNOUNCE_KEY = "queue-sidecar-announce-address"
+"""Ours. It is here as every pod gets a volume and a variable by it, and nothing else does."""
 NO_AFFINITY = "none"
 RUNTIME_CLASS_KEYS = ("runtime-class-name", "runtimeClassName")
 
@@ -33,6 +35,9 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     sidecar_limits: dict[str, str] = {}
     sidecar_token_audiences: tuple[str, ...] = ()
     sidecar_root_ca: str = ""
+    sidecar_announce_address: str = ""
+    """HOST:PORT of the autoscaler that a sidecar tells when its pod can serve; empty: nobody is told."""
+
     sidecar_tls: dict[str, str] = {}
     """`min-version`, `max-version`, `cipher-suites`, `curve-preferences`; only what is set."""
 
@@ -72,6 +77,7 @@ def read(data: Mapping[str, str]) -> tuple[Deployment, list[str]]:
         sidecar_limits=_resources(reader, "limit", default.sidecar_limits),
         sidecar_token_audiences=reader.words((), "queue-sidecar-token-audiences"),
         sidecar_root_ca=reader.text("", "queue-sidecar-rootca"),
+        sidecar_announce_address=reader.text("", ANNOUNCE_KEY),
         sidecar_tls=_tls(reader),
         default_affinity_type=reader.text(SPREAD, "default-affinity-type"),
         runtime_classes=_runtime_classes(reader),
@@ -121,6 +127,13 @@ def _check(settings: Deployment, reader: Reader) -> None:
     reader.require(progress > 0, f"progress-deadline cannot be a non-positive duration, was {_seconds(progress)}")
     reader.require(
         progress.is_integer(), f"progress-deadline must be rounded to a whole second, was {_seconds(progress)}"
+    )
+    host, _, port = settings.sidecar_announce_address.rpartition(":")
+    reader.require(
+        not settings.sidecar_announce_address
+        or bool(host and port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535),
+        f"{ANNOUNCE_KEY} is {settings.sidecar_announce_address}; use HOST:PORT of the autoscaler, "
+        "such as autoscaler.knative-serving:8092",
     )
     affinity = settings.default_affinity_type
     reader.require(

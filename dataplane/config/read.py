@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataplane.contract import env as contract
-from dataplane.contract.ports import PROFILING_PORT, SERVING_PORT, SERVING_TLS_PORT, USER_PORT
+from dataplane.contract.ports import PORT_MAX, PROFILING_PORT, SERVING_PORT, SERVING_TLS_PORT, USER_PORT
 from dataplane.contract.values import quoted
 
 from .findings import Findings
@@ -14,6 +14,7 @@ from .schema import (
     ALL_ADDRESSES,
     DRAIN_MARGIN_MS,
     WAITING_PER_RUNNING,
+    Announce,
     App,
     Bounds,
     Certificates,
@@ -115,6 +116,7 @@ def read_queue_proxy(environ: Mapping[str, str], exists: Callable[[str], bool] =
         tracing=observability.tracing,
         request_log=observability.request_log,
         logging=read_logging(env.serving_logging_config, env.serving_logging_level),
+        announce=_announce(env, findings),
         warnings=tuple(findings.warnings),
     )
     findings.end()
@@ -261,6 +263,21 @@ def _drain(env: SidecarEnv, findings: Findings) -> Drain:
 def _readiness(env: SidecarEnv, user_port: int, findings: Findings) -> Readiness:
     probes = read_probes(env.serving_readiness_probe, env.enable_multi_container_probes, user_port, findings)
     return Readiness(probes=probes, detect_http2=env.enable_http2_auto_detection)
+
+
+def _announce(env: SidecarEnv, findings: Findings) -> Announce | None:
+    """An address that cannot be used is odd and no more: the pod can do without (1.3)."""
+    said = env.penstock_announce_address
+    if not said:
+        return None
+    host, _, port = said.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= PORT_MAX
+    if not is_port or not bare or not bare.isascii() or (":" in bare and bare == host):
+        what = f"{quoted(said)} is not HOST:PORT, so nobody is told of readiness; use one such as 10.0.0.7:8092"
+        findings.odd("PENSTOCK_ANNOUNCE_ADDRESS", what)
+        return None
+    return Announce(host=bare, port=int(port), token_file=env.penstock_announce_token_file)
 
 
 def _user_metrics(env: SidecarEnv, said: Observability, address: str, findings: Findings) -> UserMetrics:

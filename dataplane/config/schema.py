@@ -179,6 +179,20 @@ class Readiness(Record):
     detect_http2: bool = False
 
 
+class Announce(Record):
+    """Who is told when the pod can serve."""
+
+    host: str
+    """Name or address, without brackets."""
+    port: int
+    token_file: str
+
+    @property
+    def place(self) -> str:
+        """As a URL has it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class MetricsListener(Record):
     """Where Prometheus text is served."""
 
@@ -245,5 +259,7 @@ class Settings(Record):
     tracing: Tracing | None
     request_log: RequestLog | None
     logging: LogFormat
+    announce: Announce | None = None
+    """None: nobody is told."""
     warnings: tuple[Problem, ...] = ()
     """What is odd but no reason to stop; logged once the process runs."""

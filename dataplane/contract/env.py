@@ -164,6 +164,13 @@ class SidecarEnv(Record):
     penstock_log_backlog_bytes: int = 16 << 20
     """Request log lines that may wait to be written; past it lines are dropped and counted."""
 
+    penstock_announce_address: str = ""
+    """HOST:PORT of the autoscaler that is told when the pod can serve (contract.announcement). Empty: nobody is,
+    as under upstream's controller."""
+
+    penstock_announce_token_file: str = "/var/run/secrets/penstock.dev/token"
+    """Where the token is mounted that shows which pod this is."""
+
     def environment(self) -> dict[str, str]:
         """The variables that say these settings: every required one, and what differs from its default."""
         defaults = defaults_of(SidecarEnv)

@@ -16,6 +16,7 @@ from dataplane.telemetry import Telemetry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from dataplane.announcer import Announcer
     from dataplane.certificates import CertificateFiles
     from dataplane.config.schema import Settings
     from dataplane.debug import DebugPages
@@ -46,6 +47,7 @@ class Sidecar:
         self.window = StatWindow(settings.identity.pod, time.monotonic_ns())
         self.prober = Prober(settings.readiness, settings.app, self.log.log)
         self.drainer = Drainer(settings.drain)
+        self.announcer: Announcer | None = None
         self.pages: DebugPages | None = None
         self.tick_ns = time.monotonic_ns() + NS_PER_S
         self.certificates_ns = self.tick_ns
@@ -54,6 +56,7 @@ class Sidecar:
         """Until the drainer says that it is over; the exit status."""
         look_ns: int | None = None
         self.telemetry.start()
+        self.announce()
         while True:
             now_ns = time.monotonic_ns()
             wake_ns = min(self.tick_ns, look_ns or self.tick_ns, self.telemetry.due_ns or self.tick_ns)
@@ -75,6 +78,15 @@ class Sidecar:
                 self.telemetry.end()
                 return step.status
 
+    def announce(self) -> None:
+        """Somebody may want to know when the pod can serve; else nothing of it is loaded."""
+        announce, settings = self.settings.announce, self.settings
+        if announce is not None:
+            from dataplane.announcer import Announcer
+
+            self.announcer = Announcer(announce, settings.identity, settings.readiness, self.prober, self.log.log)
+            self.announcer.start()
+
     def tick(self, now_ns: int) -> None:
         """Once a second, however late: the autoscaler's window, and the certificates when it is their time."""
         self.window.tick(now_ns, *self.supervisor.load(now_ns))
@@ -90,6 +102,8 @@ class Sidecar:
         if order in (DRAIN, GO_ON):
             self.log.info("Draining." if order == DRAIN else "Serving again.")
             self.supervisor.engine.drain(order == DRAIN)
+            if self.announcer is not None:
+                self.announcer.end()
         elif order == CLOSE:
             self.log.info("No new request for the quiet period; accepting no more.")
             self.supervisor.close_listeners(but=(ADMIN,))

@@ -82,6 +82,9 @@ def pod_spec(revision: Revision, settings: Settings, system_namespace: str) -> d
         *(_container(one, revision, images, settings) for one in revision.containers),
         queue_proxy.container(revision, settings, system_namespace),
     ]
+    own = queue_proxy.volumes(settings)
+    if own:
+        made["volumes"] = [*made.get("volumes", []), *own]
     made["terminationGracePeriodSeconds"] = revision.timeout_seconds
     if settings.defaults.enable_service_links is not None:
         made.setdefault("enableServiceLinks", settings.defaults.enable_service_links)

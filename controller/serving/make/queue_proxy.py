@@ -12,6 +12,7 @@ from controller.api.serving import Revision
 from controller.api.values import quantity
 from controller.config.features import AUTODETECT_HTTP2, MULTI_CONTAINER_PROBING, RESOURCE_DEFAULTS
 from controller.config.settings import Settings
+from dataplane.contract.announcement import AUDIENCE, TOKEN_FOLDER, TOKEN_NAME
 from dataplane.contract.ports import (
     PORT_NAMES,
     SERVING_H2C_PORT,
@@ -28,6 +29,11 @@ NAME = "queue-proxy"
 FULL_DUPLEX = "features.knative.dev/http-full-duplex"
 RESOURCES = "queue.sidecar.serving.knative.dev"
 PERCENTAGE = (f"{RESOURCES}/resource-percentage", f"{RESOURCES}/resourcePercentage")
+
+ANNOUNCE_VARIABLE = "PENSTOCK_ANNOUNCE_ADDRESS"
+TOKEN_VOLUME = "penstock-announce"
+TOKEN_S = 3600
+"""The token is wanted at the start alone; kubelet renews it for a sidecar that starts once more."""
 
 MI = 1 << 20
 _BOUNDS = {
@@ -71,6 +77,9 @@ def container(revision: Revision, settings: Settings, system_namespace: str) -> 
         "securityContext": _SECURITY,
         "env": environment(revision, settings, system_namespace),
     }
+    if settings.deployment.sidecar_announce_address:
+        made["env"].append({"name": ANNOUNCE_VARIABLE, "value": settings.deployment.sidecar_announce_address})
+        made["volumeMounts"] = [{"name": TOKEN_VOLUME, "mountPath": TOKEN_FOLDER, "readOnly": True}]
     resources = _resources(revision, settings)
     if resources:
         made["resources"] = resources
@@ -78,6 +87,14 @@ def container(revision: Revision, settings: Settings, system_namespace: str) -> 
     if probe:
         made["readinessProbe"] = kubelet_probe(probe, port)
     return made
+
+
+def volumes(settings: Settings) -> list[dict[str, Any]]:
+    """What only the sidecar mounts: the token by which its pod is known (contract.announcement)."""
+    if not settings.deployment.sidecar_announce_address:
+        return []
+    token = {"audience": AUDIENCE, "expirationSeconds": TOKEN_S, "path": TOKEN_NAME}
+    return [{"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}]
 
 
 def environment(revision: Revision, settings: Settings, system_namespace: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from controller.api.core import ConfigMap, Endpoints, KubeService
 from controller.api.networking import Ingress, ServerlessService
 from controller.api.serving import Configuration, Revision, Route
-from controller.assembly import Controllers, Surroundings
+from controller.assembly import Addresses, Controllers, Surroundings
 from controller.config.settings import Settings
 from controller.ingress.reconcile import GatewayPlace
 from controller.kube.cache import Cache
@@ -127,3 +127,16 @@ async def test_only_what_is_named_runs():
     made = Controllers(NoServer(), Surroundings(gateways=GatewayPlace("c", "p", "i")), Settings(), names)
     assert [one.name for one in made.running] == ["service", "route"]
     assert not made.is_whole
+
+
+@pytest.mark.parametrize(("port", "said"), [(None, ""), (0, "autoscaler:8092")], ids=["nobody", "somebody"])
+async def test_no_pod_is_told_to_speak_where_nobody_listens(port, said):
+    around = Surroundings(gateways=GatewayPlace("c", "p", "i"), addresses=Addresses(announce_port=port))
+    made = Controllers(NoServer(), around, Settings())
+    data = {"queue-sidecar-image": "q", "queue-sidecar-announce-address": "autoscaler:8092"}
+    await feed(
+        made.observed.config_maps,
+        Replaced([thing(ConfigMap, "config-deployment", namespace="knative-serving", data=data)]),
+    )
+    assert made.settings.deployment.sidecar_announce_address == said
+    assert made.settings.deployment.queue_sidecar_image == "q"

@@ -18,7 +18,8 @@ def test_without_a_word_everything_runs(tmp_path):
     around = process.around
     assert (around.system_namespace, around.place.cluster_domain) == ("knative-serving", "cluster.local")
     assert around.gateways.private == "penstock-gateway.knative-serving.svc.cluster.local"
-    assert (around.addresses.gate_port, around.addresses.stats_port) == (8091, 8080)
+    addresses = around.addresses
+    assert (addresses.gate_port, addresses.stats_port, addresses.announce_port) == (8091, 8080, 8092)
 
 
 def test_surroundings_are_variables(tmp_path):

@@ -143,6 +143,7 @@ def test_a_pod_needs_a_sidecar() -> None:
         ({"digest-resolution-timeout": "-1s"}, "digest-resolution-timeout cannot be a non-positive duration, was -1s"),
         ({"default-affinity-type": "odd"}, "unsupported default-affinity-type value odd"),
         ({"queue-sidecar-cpu-limit": "odd"}, 'failed to parse "queue-sidecar-cpu-limit"'),
+        ({"queue-sidecar-announce-address": "autoscaler"}, "use HOST:PORT of the autoscaler"),
         ({"runtime-class-name": "UPPER: {}"}, "UPPER is no name of a class"),
         ({"runtime-class-name": "a: {selector: 3}"}, "the selector of a must be a map of labels"),
         ({"runtime-class-name": "just text"}, "must be a map of class to selector"),

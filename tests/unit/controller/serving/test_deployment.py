@@ -185,3 +185,24 @@ def test_links_to_services_are_the_users_else_the_settings():
     assert pod()["enableServiceLinks"] is False
     assert pod(revision(enableServiceLinks=True))["enableServiceLinks"] is True
     assert "enableServiceLinks" not in pod(given=settings(defaults={"enable-service-links": "default"}))
+
+
+def test_only_the_sidecar_gets_the_token_that_says_which_pod_it_is():
+    given = settings(deployment={"queue-sidecar-announce-address": "autoscaler.knative-serving:8092"})
+    made = pod(revision(volumes=[{"name": "own", "emptyDir": {}}]), given)
+    token = {"audience": "readiness.penstock.dev", "expirationSeconds": 3600, "path": "token"}
+    assert made["volumes"] == [
+        {"name": "own", "emptyDir": {}},
+        {"name": "penstock-announce", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+    *others, sidecar = made["containers"]
+    mount = {"name": "penstock-announce", "mountPath": "/var/run/secrets/penstock.dev", "readOnly": True}
+    assert sidecar["volumeMounts"] == [mount]
+    said = {"name": "PENSTOCK_ANNOUNCE_ADDRESS", "value": "autoscaler.knative-serving:8092"}
+    assert sidecar["env"][-1] == said
+    assert all("volumeMounts" not in one for one in others)
+
+
+def test_without_the_setting_there_is_no_volume():
+    assert "volumes" not in pod()
+    assert "volumeMounts" not in pod()["containers"][-1]
