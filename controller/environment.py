@@ -18,7 +18,8 @@ from controller.serving.route import Place
 
 RESOLVER = Path("/etc/resolv.conf")
 INGRESS_CLASS = "penstock.ingress.networking.knative.dev"
-GATEWAY_SERVICE = "penstock-gateway"
+PUBLIC_SERVICE, PRIVATE_SERVICE = "penstock-gateway", "penstock-gateway-internal"
+"""Of the gateways' two ports; the chart has them."""
 GATE_PORT, STATS_PORT, ANNOUNCE_PORT = 8091, 8080, 8092
 
 
@@ -57,14 +58,14 @@ def read(
         return None, problems
     namespace = environment.get("SYSTEM_NAMESPACE") or SYSTEM_NAMESPACE
     domain = environment.get("CLUSTER_DOMAIN") or cluster_domain(resolver)
-    private = f"{GATEWAY_SERVICE}.{namespace}.svc.{domain}"
+    beside = f"{namespace}.svc.{domain}"
     around = Surroundings(
         system_namespace=namespace,
         place=Place(cluster_domain=domain),
         gateways=GatewayPlace(
             ingress_class=environment.get("INGRESS_CLASS") or INGRESS_CLASS,
-            public=environment.get("GATEWAY_PUBLIC") or private,
-            private=environment.get("GATEWAY_PRIVATE") or private,
+            public=environment.get("GATEWAY_PUBLIC") or f"{PUBLIC_SERVICE}.{beside}",
+            private=environment.get("GATEWAY_PRIVATE") or f"{PRIVATE_SERVICE}.{beside}",
         ),
         path=either,
         addresses=Addresses(

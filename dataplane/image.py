@@ -1,11 +1,12 @@
 """Image: collects what a role needs to run into one empty folder, the root of its container.
 
-    python -m dataplane.image FOLDER
+    python -m dataplane.image FOLDER [controller]
 
 The interpreter, the part of the standard library that can be of use, the
 system's libraries that any of it is linked with, our modules, and the packages
 that pip has put beside them, all as bytecode: a container may not write any.
-What a role begins with lies in one bundle beside its script.
+What a role begins with lies in one bundle beside its script. With `controller`
+the controllers are there as well, without what only one machine or a terminal needs.
 Certificate authorities lie where Debian has them, so that a volume may replace
 them for OpenSSL and gRPC alike (the Containerfile names the file to both).
 """
@@ -22,7 +23,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .launcher import ROLES, bundle_of, write_bundle, write_launchers
+from .launcher import PROGRAMS, ROLES, bundle_of, write_bundle, write_launchers
 
 HOME = Path("/app")
 OURS = Path(__file__).resolve().parent.parent
@@ -52,6 +53,8 @@ def main(words: list[str]) -> int:
     copy_stdlib(Path(sysconfig.get_path("stdlib")), root / "usr" / "lib" / version)
     copy_sources(OURS / "dataplane", root / "app" / "dataplane", {"image.py", "launcher.py"})
     copy_sources(OURS / "ext", root / "app" / "ext", {"building.py", "joining.py", "testing"})
+    for folder in words[1:]:
+        copy_sources(OURS / folder, root / "app" / folder, {"local", "cli"})
     copy_packages(Path(sysconfig.get_path("purelib")), root / "app" / "packages")
     to_bytecode(root / "usr" / "lib" / version)
     to_bytecode(root / "app")
@@ -61,6 +64,9 @@ def main(words: list[str]) -> int:
         place(library, root, library)
     for script in write_launchers(root / "app", python, HOME, HOME / "packages", moved=HOME):
         write_bundle(bundle_of(script), Path(sys.executable).resolve(), OURS, ROLES[script.name], moved=HOME)
+    for name, module in PROGRAMS.items():
+        if not (root / "app" / f"{module.replace('.', '/')}.pyc").exists():
+            (root / "app" / name).unlink()
     return 0
 
 

@@ -23,6 +23,7 @@ ROLES = {
 PROGRAMS = {
     "penstock": "controller.cli.app",
     "penstock-activator": "dataplane.roles.activator",
+    "penstock-controller": "controller.__main__",
     "penstock-gateway": "dataplane.roles.gateway",
 }
 """Those that start too seldom for a bundle."""

@@ -1,6 +1,6 @@
 """Image: builds the container images of these tests, without a container engine, by buildah.
 
-The sidecar's comes from its Containerfile, the app's is one static program. The
+Ours come from one Containerfile, the app's is one static program. The
 base of the build stage is PENSTOCK_IMAGE_BASE, or a Debian made here by
 mmdebstrap, so that no registry of images is needed.
 """
@@ -21,6 +21,9 @@ from tests.cluster.cluster import ROOT, ClusterError
 
 WORK = ROOT / "build" / "cluster"
 SIDECAR = "localhost/penstock-queue-proxy:test"
+PLANES = ("activator", "gateway", "controller")
+"""Targets of the Containerfile beside the sidecar's; each has an image of its own."""
+
 APP = "localhost/penstock-app:test"
 BASE = "localhost/penstock-base:bookworm"
 APP_SOURCES = ROOT / "loadtests" / "origin" / "app"
@@ -64,7 +67,21 @@ def base_image() -> str:
 
 
 def sidecar_image() -> Path:
-    """The archive of the sidecar's image. pip inside trusts whom pip outside trusts."""
+    """The archive of the sidecar's image."""
+    return our_image(SIDECAR)
+
+
+def plane_images() -> list[Path]:
+    """The archives of everything else that a cluster runs of ours."""
+    return [our_image(plane_name(target), "--target", target) for target in PLANES]
+
+
+def plane_name(target: str) -> str:
+    return f"localhost/penstock-{target}:test"
+
+
+def our_image(name: str, *options: str) -> Path:
+    """An archive from our Containerfile. pip inside trusts whom pip outside trusts."""
     words = ["--build-arg", f"BASE={base_image()}"]
     trusted = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
     if trusted:
@@ -72,8 +89,8 @@ def sidecar_image() -> Path:
     if os.environ.get("PIP_INDEX_URL"):
         words += ["--build-arg", "PIP_INDEX_URL"]
     context = ["--file", "dataplane/Containerfile", "."]
-    buildah("bud", "--layers", *words, "--tag", SIDECAR, *context)
-    return archived(SIDECAR)
+    buildah("bud", "--layers", *words, *options, "--tag", name, *context)
+    return archived(name)
 
 
 def app_image() -> Path:

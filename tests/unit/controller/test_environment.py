@@ -17,7 +17,7 @@ def test_without_a_word_everything_runs(tmp_path):
     assert process.names == set(CONTROLLERS)
     around = process.around
     assert (around.system_namespace, around.place.cluster_domain) == ("knative-serving", "cluster.local")
-    assert around.gateways.private == "penstock-gateway.knative-serving.svc.cluster.local"
+    assert around.gateways.private == "penstock-gateway-internal.knative-serving.svc.cluster.local"
     addresses = around.addresses
     assert (addresses.gate_port, addresses.stats_port, addresses.announce_port) == (8091, 8080, 8092)
 
@@ -30,7 +30,7 @@ def test_surroundings_are_variables(tmp_path):
     process, _ = read(said, ("service",), tmp_path / "none")
     around = process.around
     assert (around.gateways.ingress_class, around.gateways.public) == ("mine", "gw.example.com")
-    assert around.gateways.private == "penstock-gateway.sys.svc.corp.local"
+    assert around.gateways.private == "penstock-gateway-internal.sys.svc.corp.local"
     assert (around.addresses.host, around.addresses.gate_port, around.addresses.stats_port) == ("127.0.0.1", 0, 9)
     assert process.identity.startswith("p_")
     assert process.identity != read(said, (), tmp_path)[0].identity
