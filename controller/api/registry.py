@@ -182,6 +182,3 @@ KINDS: tuple[Kind, ...] = (
 
 BY_KIND = {(kind.group, kind.kind): kind for kind in KINDS}
 """By group and kind."""
-
-BY_PLURAL = {(kind.group, kind.plural): kind for kind in KINDS}
-"""By group and plural, as a path names them."""

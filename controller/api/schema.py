@@ -110,26 +110,6 @@ def _type_name(value: object) -> str:
     return names[type(value)]
 
 
-def unknown_fields(document: object, schema: Schema, path: str = "") -> list[str]:
-    """Fields that nobody knows, which the API server drops, and refuses when it is asked to be strict."""
-    return list(_unknown(document, schema, path))
-
-
-def _unknown(value: object, schema: Schema, path: str) -> Iterator[str]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _unknown(item, schema.get("items", {}), f"{path}[{index}]")
-    if not isinstance(value, dict):
-        return
-    properties, others = schema.get("properties"), schema.get("additionalProperties")
-    for name, item in value.items():
-        known = (properties or {}).get(name, others)
-        if known is not None:
-            yield from _unknown(item, known, joined(path, name))
-        elif properties is not None and not schema.get(PRESERVE):
-            yield joined(path, name)
-
-
 def pruned(document: Any, schema: Schema) -> Any:
     """The document without the fields that nobody knows, and without nulls where the schema has none."""
     if isinstance(document, list):

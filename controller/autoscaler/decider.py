@@ -140,11 +140,6 @@ class Decider:
         return self.pods == 0 and self.averages(self.metric, now_s) == (0.0, 0.0) and not self.activity.recent(now_s)
 
     @property
-    def is_panicking(self) -> bool:
-        """Upstream's algorithm has seen more than it calls normal."""
-        return not self._is_predictive and self._memory.panic_since_s is not None
-
-    @property
     def _is_predictive(self) -> bool:
         return self.wanted.algorithm == PREDICTIVE
 

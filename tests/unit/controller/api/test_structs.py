@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.api.meta import ObjectMeta, Resource
-from controller.api.registry import BY_KIND, BY_PLURAL, KINDS, Kind
+from controller.api.registry import BY_KIND, KINDS, Kind
 from controller.api.serving import Configuration, Revision, RevisionTemplate, Service
 from tests.unit.controller.api.sent import make_service
 
@@ -47,7 +47,6 @@ def test_an_empty_object_is_its_identity(kind: Kind) -> None:
     identity = {"apiVersion": f"{kind.group}/{kind.version}", "kind": kind.kind}
     assert through(identity, kind.struct) == identity
     assert BY_KIND[(kind.group, kind.kind)] is kind
-    assert BY_PLURAL[(kind.group, kind.plural)] is kind
 
 
 def test_a_whole_status_survives() -> None:
