@@ -87,7 +87,7 @@ def revision_target(revision: Revision) -> Target:
         request_s=float(revision.timeout_seconds),
         start_s=float(revision.response_start_timeout_seconds or 0),
         idle_s=float(revision.idle_timeout_seconds or 0),
-        protocol="follow",
+        protocol=revision.protocol,
     )
 
 
