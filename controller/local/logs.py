@@ -12,8 +12,8 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 SIZE_BYTES = 10 << 20
@@ -90,7 +90,9 @@ def tail(path: Path, lines: int = TAIL_LINES, size: int = TAIL_BYTES) -> str:
     return "".join(found.splitlines(keepends=True)[-lines:])
 
 
-async def read(path: Path, *, lines: int | None = None, until: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+async def read(
+    path: Path, *, lines: int | None = None, until: asyncio.Event | None = None
+) -> AsyncGenerator[bytes, None]:
     """A log in parts.
 
     lines  only so many at its end
@@ -115,6 +117,16 @@ async def read(path: Path, *, lines: int | None = None, until: asyncio.Event | N
             changes.close()
         if over is not None:
             over.cancel()
+
+
+async def limited(parts: AsyncGenerator[bytes, None], size: int) -> AsyncGenerator[bytes, None]:
+    """The first bytes of a log, at most so many; it ends with them."""
+    async with aclosing(parts):
+        async for part in parts:
+            yield part[:size]
+            size -= len(part)
+            if size <= 0:
+                return
 
 
 async def _over(until: asyncio.Event, changes: Changes) -> None:

@@ -13,7 +13,7 @@ import random
 import signal
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -159,7 +159,7 @@ class Node:
         self._deployments.queue.add(key)
 
     async def log(self, namespace: str, name: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """What a container has printed, as `kubectl logs` asks for it (container, follow, previous, tailLines).
+        """What a container has printed, as `kubectl logs` asks: container, follow, previous, tailLines, limitBytes.
 
         Raises  ApiError, before the first part
         """
@@ -172,13 +172,18 @@ class Node:
         lines = query.get("tailLines")
         if lines and not lines.isdecimal():
             raise bad_request(f'tailLines: "{lines}" is no count of lines')
+        limit = query.get("limitBytes")
+        if limit and (not limit.isdecimal() or int(limit) == 0):
+            raise bad_request(f'limitBytes: "{limit}" is no count of bytes; it is 1 or more')
         if not path.exists():
             which = "previous terminated container" if previous else "container"
             raise bad_request(f'{which} "{container}" in pod "{name}" not found')
         pod = self.pods.get((namespace, name))
         until = pod.ended if pod is not None and query.get("follow") == "true" and not previous else None
-        async for part in logs.read(path, lines=int(lines) if lines else None, until=until):
-            yield part
+        parts = logs.read(path, lines=int(lines) if lines else None, until=until)
+        async with aclosing(logs.limited(parts, int(limit)) if limit else parts) as wanted:
+            async for part in wanted:
+                yield part
 
     def _main_container(self, namespace: str, name: str) -> str:
         """The first: the app's."""

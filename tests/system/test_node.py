@@ -333,6 +333,7 @@ async def test_logs_can_be_asked_for_wrongly(m: Machine) -> None:
     for query, said in (
         ({"container": "none"}, 'container "none" in pod "hello" not found'),
         ({"tailLines": "x"}, 'tailLines: "x" is no count of lines'),
+        ({"limitBytes": "0"}, 'limitBytes: "0" is no count of bytes'),
         ({"timestamps": "true"}, "timestamps: lines have no times here"),
     ):
         with pytest.raises(ApiError, match=said):

@@ -98,3 +98,17 @@ async def test_large_files_are_rotated_and_pods_that_ended_are_forgotten(tmp_pat
             await asyncio.sleep(0.01)
     keeping.cancel()
     assert paths[0].with_suffix(".log.1").read_text() == "more than ten bytes"
+
+
+@pytest.mark.parametrize(("size", "found"), [(1, b"o"), (4, b"one\n"), (6, b"one\ntw"), (99, b"one\ntwo\n")])
+async def test_a_log_is_cut_after_so_many_bytes(tmp_path, size, found):
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\n")
+    assert b"".join([part async for part in logs.limited(logs.read(path), size)]) == found
+
+
+async def test_a_log_that_is_followed_ends_with_its_last_wanted_byte(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"one\n")
+    parts = logs.limited(logs.read(path, until=asyncio.Event()), 4)
+    assert [part async for part in parts] == [b"one\n"]
