@@ -1,6 +1,8 @@
 """Load: calls a service at a fixed rate until a line comes on its standard input, then tells as JSON what came of it.
 
-    load.py HOST PORT RATE
+    load.py HOST PORT RATE [NAME]
+
+NAME is what requests call the host; without it, HOST.
 
 Open loop: a request starts when it is due, whatever became of the ones before
 it, and its time counts from then. Nothing is tried twice. Requests of several
@@ -72,8 +74,8 @@ class Connection:
 class Load:
     """What is kept: idle connections, times in milliseconds of one kind, and every failure with its cause."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str, port: int, name: str) -> None:
+        self.host, self.port, self.name = host, port, name
         self.idle: list[Connection] = []
         self.answered = self.opened = self.told_to_close = 0
         self.times_ms: list[float] = []
@@ -96,7 +98,7 @@ class Load:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 connection = await self.connection(kept)
                 close = "" if kept else "Connection: close\r\n"
-                head = f"{line} HTTP/1.1\r\nHost: {self.host}\r\n{close}Content-Length: {len(body)}\r\n\r\n"
+                head = f"{line} HTTP/1.1\r\nHost: {self.name}\r\n{close}Content-Length: {len(body)}\r\n\r\n"
                 status, answer, reusable = await connection.exchange(head, body)
             if status != 200 or answer != expected:
                 raise ConnectionError(f"status {status}, {len(answer)} bytes: {answer[:200]!r}")
@@ -149,8 +151,8 @@ class Load:
         }
 
 
-async def main(host: str, port: str, rate: str) -> None:
-    load = Load(host, int(port))
+async def main(host: str, port: str, rate: str, name: str = "") -> None:
+    load = Load(host, int(port), name or host)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     calling = asyncio.create_task(load.run(float(rate), stopped))

@@ -64,11 +64,10 @@ def sidecar_memory_mib(cluster: Cluster, pod: str) -> float:
 
 
 @contextmanager
-def load(cluster: Cluster) -> Iterator[dict[str, Any]]:
+def load(cluster: Cluster, host: str, name: str = "") -> Iterator[dict[str, Any]]:
     """Load from a pod for as long as the block runs; afterwards the dictionary holds what came of it."""
-    host = cluster.get("service", pods.service()["metadata"]["name"])["spec"]["clusterIP"]
-    words = ["exec", "-i", pods.CALLER, "--", "/usr/bin/python3", "-IS", "/load/load.py", host, "80", str(RATE)]
-    kubectl = cluster.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    words = ["/usr/bin/python3", "-IS", "/load/load.py", host, "80", str(RATE), name or host]
+    kubectl = cluster.start("exec", "-i", pods.CALLER, "--", *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     told: dict[str, Any] = {}
     try:
         yield told
@@ -93,7 +92,8 @@ def under_load(
     def ended() -> dict[str, Life]:
         return {name: watch.lives[name] for name in before if "gone" in watch.lives[name].seen}
 
-    with load(cluster) as told:
+    host = cluster.get("service", pods.service()["metadata"]["name"])["spec"]["clusterIP"]
+    with load(cluster, host) as told:
         watch.steady(STEADY_S)
         action()
         watch.until(f"{ends} pods gone", lambda _: len(ended()) == ends, READY_TIMEOUT_S + pods.TIMEOUT_S)
