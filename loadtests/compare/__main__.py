@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loadtests.compare import (
     activator,
+    coldstart,
     counting,
     environment,
     footprint,
@@ -36,7 +37,7 @@ from loadtests.tools import ToolError
 RESULTS = Path(__file__).parent.parent / "results"
 ALL: list[Case] = [
     *throughput.CASES, *latency.CASES, *footprint.CASES, *counting.CASES,
-    *gateway.CASES, *activator.CASES, *wholepath.CASES,
+    *gateway.CASES, *activator.CASES, *wholepath.CASES, *coldstart.CASES,
 ]  # fmt: skip
 CASES = {case.name: case for case in ALL}
 

@@ -92,4 +92,12 @@ FIGURES = [
     Figure("gateway: RSS with 5,000 routes", "gateway-5000", "rss_mib", "alone", 48, unit="MiB"),
     Figure("gateway: one change of 5,000 routes in use", "gateway-5000", "change_ms", "alone", 10, unit="ms"),
     Figure("gateway, activator and sidecar, added at 800/s, p50", "whole-path", "added_p50_us", "ratio", 3, "nginx"),
+    Figure("our share of a cold start, one after another, p50", "cold-start", "p50_ms", "alone", 30, unit="ms"),
+    Figure("our share of a cold start, one after another, p99", "cold-start", "p99_ms", "alone", 60, unit="ms"),
+    Figure(
+        "cold starts, 10 in one second: more than bare, p99", "cold-start", "burst_more_p99_ms", "alone", 100, unit="ms"
+    ),
+    Figure("penstock up: ready", "up", "ready_s", "alone", 2, unit="s"),
+    Figure("penstock up: RSS without apps", "up", "rss_mib", "alone", 120, unit="MiB"),
+    Figure("penstock up: explain, by the server", "cold-start", "explain_ms", "alone", 100, unit="ms"),
 ]
