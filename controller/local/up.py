@@ -166,7 +166,7 @@ class Machine:
         environment = {
             name: value
             for name, value in self._settings.environment.items()
-            if name in ("PATH", "HOME", "LANG") or name.startswith("PENSTOCK_")
+            if name in ("PATH", "HOME", "LANG") or name.startswith(("PENSTOCK_", "OTEL_"))
         }
         return environment | {
             "POD_NAME": GATEWAY,
@@ -177,6 +177,7 @@ class Machine:
             "PENSTOCK_AUTOSCALER": f"ws://{LOOPBACK}:{stats_port}",
             "PENSTOCK_STATE_FILE": str(self._home.routes),
             "PENSTOCK_SERVER_TIMING": "true",
+            "OBSERVABILITY_CONFIG": self._now().observability.document,
         }
 
     def _program(self, name: str) -> str:

@@ -19,7 +19,7 @@ import pytest
 from controller.api.registry import KINDS
 from dataplane.contract.announcement import AUDIENCE, PATH
 from dataplane.kube.client import Client
-from dataplane.kube.resource import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, PODS, Resource
+from dataplane.kube.resource import ENDPOINTS, NAMESPACES, PODS, Resource
 from tests.activatorfixture import PATIENCE_S, SYSTEM, Autoscaler, World
 from tests.apiserverfixture import assets, define, real_apiserver
 from tests.controlplane import client_of
@@ -29,6 +29,7 @@ from tests.system.test_controller_process import controller, lines
 
 Json = dict[str, Any]
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 NAMESPACE, REVISION, POD, OTHER = "ns", "hello-00001", "hello-00001-deployment-a", "hello-00001-deployment-b"
 LABELS = {"serving.knative.dev/revision": REVISION}
 
