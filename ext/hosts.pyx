@@ -101,7 +101,10 @@ cdef text* kept(str value) except NULL:
 
 
 cdef tuple checked(path, str where, list problems):
-    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect, local); a split's sets have the path's."""
+    """(prefix, matches by lower-case name, [(target, percent, sets)], host, redirect, local).
+
+    A split's sets have the path's.
+    """
     matches = {name.lower(): value for name, value in path.headers.items()}
     problems += wrong_fields(path.headers, f"{where}.headers", False)
     problems += wrong_fields(path.set_headers, f"{where}.set_headers", True)
